@@ -1,0 +1,1 @@
+//! The gradient-boosted head: LightGBM and cross-fitted target statistics.

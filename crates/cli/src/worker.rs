@@ -1,0 +1,2 @@
+//! The `pipeline-worker` process.
+fn main() {}

@@ -1,0 +1,1 @@
+//! Sources, splits, fitted transforms, encoded data sets and batches; no libtorch.

@@ -1,0 +1,1 @@
+//! Schedules a plan over workers and the store, and emits events.

@@ -1,0 +1,1 @@
+//! Declared networks: layers, shapes and parameters by name; no tensors.

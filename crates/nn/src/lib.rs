@@ -1,0 +1,1 @@
+//! A declared network as libtorch modules; weights in and out.

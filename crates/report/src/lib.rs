@@ -1,0 +1,1 @@
+//! Recorded numbers to pictures: scatter, bars, curves as SVG and PNG.

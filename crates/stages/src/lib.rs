@@ -1,0 +1,1 @@
+//! What each stage kind is: parameters, ports and checks.

@@ -1,0 +1,1 @@
+//! How each stage kind runs; the only crate that sees both wings.
