@@ -1,0 +1,11 @@
+//! The build script of every package that makes binaries on top of `torch`: tells them where libtorch lies.
+//!
+//! Named by `build = "../torch/rpath.rs"` in the manifest of a package that depends on `torch` directly.
+
+fn main() {
+    println!("cargo::rerun-if-env-changed=DEP_PIPELINE_TORCH_LIB");
+    let lib = std::env::var("DEP_PIPELINE_TORCH_LIB").expect("the package depends on `torch` directly");
+    for directory in [lib.as_str(), "$ORIGIN/../lib", "$ORIGIN/../libtorch/lib"] {
+        println!("cargo::rustc-link-arg=-Wl,-rpath,{directory}");
+    }
+}

@@ -1,0 +1,124 @@
+//! GRU and LSTM layers over the valid steps of padded sequences.
+//!
+//! Invariant: outputs and gradients equal PyTorch's `nn.GRU` and `nn.LSTM` on packed sequences up to rounding, and are
+//! the same bits for any number of threads.
+
+use tch::{Kind, Tensor};
+
+use crate::{Error, packed, try_guard};
+
+/// The parameters of one direction of one layer, named, shaped and ordered as PyTorch's.
+#[derive(Debug, Clone, Copy)]
+pub struct DirectionWeights<'a> {
+    /// `[gates * hidden, inputs]`.
+    pub w_ih: &'a Tensor,
+    /// `[gates * hidden, hidden]`.
+    pub w_hh: &'a Tensor,
+    /// `[gates * hidden]`.
+    pub b_ih: &'a Tensor,
+    /// `[gates * hidden]`.
+    pub b_hh: &'a Tensor,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Cell {
+    Gru,
+    Lstm,
+}
+
+impl Cell {
+    fn gates(self) -> i64 {
+        match self {
+            Self::Gru => 3,
+            Self::Lstm => 4,
+        }
+    }
+}
+
+/// One GRU layer (`torch.nn.GRU`, gates r, z, n), differentiable by `input` and `weights`.
+///
+/// `input` is `[batch, time, inputs]`, `lengths` `[batch]` of kind `Int64` on the CPU, each in `0..=time`; `weights`
+/// holds the forward direction and, for a bidirectional layer, the backward one. Returns the outputs
+/// `[batch, time, hidden * directions]`, zero behind each row's length, and the last states
+/// `[batch, hidden * directions]`: the forward direction's at the last valid step, the backward direction's at step 0,
+/// zero for an empty row. `Float` on the CPU runs on fused kernels that have no second derivative; all else runs on
+/// libtorch's packed sequences.
+///
+/// # Errors
+/// [`Error::Recurrent`] for shapes that do not fit together, [`Error::Libtorch`] for what libtorch refuses.
+pub fn gru(
+    input: &Tensor,
+    lengths: &Tensor,
+    weights: &[DirectionWeights<'_>],
+) -> Result<(Tensor, Tensor), Error> {
+    layer(Cell::Gru, input, lengths, weights)
+}
+
+/// One LSTM layer (`torch.nn.LSTM`, gates i, f, g, o, no projection); arguments, results and errors as in [`gru`].
+///
+/// # Errors
+/// As [`gru`].
+pub fn lstm(
+    input: &Tensor,
+    lengths: &Tensor,
+    weights: &[DirectionWeights<'_>],
+) -> Result<(Tensor, Tensor), Error> {
+    layer(Cell::Lstm, input, lengths, weights)
+}
+
+fn layer(
+    cell: Cell,
+    input: &Tensor,
+    lengths: &Tensor,
+    weights: &[DirectionWeights<'_>],
+) -> Result<(Tensor, Tensor), Error> {
+    try_guard(|| {
+        let lengths = checked(cell, input, lengths, weights)?;
+        packed::layer(cell, input, &lengths, weights)
+    })
+}
+
+/// Checks everything that the kernels rely on; returns the lengths.
+fn checked(
+    cell: Cell,
+    input: &Tensor,
+    lengths: &Tensor,
+    weights: &[DirectionWeights<'_>],
+) -> Result<Vec<i64>, Error> {
+    let refuse = |message: String| Err(Error::Recurrent(message));
+    let &[batch, time, inputs] = input.size().as_slice() else {
+        return refuse(format!("input has shape {:?}, expected [batch, time, inputs]", input.size()));
+    };
+    if lengths.size() != [batch] || lengths.kind() != Kind::Int64 || lengths.device().is_cuda() {
+        return refuse(format!(
+            "lengths have shape {:?}, expected [{batch}] of Int64 on the CPU",
+            lengths.size()
+        ));
+    }
+    if !(1..=2).contains(&weights.len()) {
+        return refuse(format!("weights of {} directions, expected 1 or 2", weights.len()));
+    }
+    let hidden = weights[0].w_hh.size().last().copied().unwrap_or(0);
+    let rows = cell.gates() * hidden;
+    for one in weights {
+        let expected: [(&str, &Tensor, &[i64]); 4] = [
+            ("w_ih", one.w_ih, &[rows, inputs]),
+            ("w_hh", one.w_hh, &[rows, hidden]),
+            ("b_ih", one.b_ih, &[rows]),
+            ("b_hh", one.b_hh, &[rows]),
+        ];
+        for (name, tensor, shape) in expected {
+            if tensor.size() != shape {
+                return refuse(format!("{name} has shape {:?}, expected {shape:?}", tensor.size()));
+            }
+            if tensor.kind() != input.kind() || tensor.device() != input.device() {
+                return refuse(format!("{name} and the input differ in kind or device"));
+            }
+        }
+    }
+    let lengths = Vec::<i64>::try_from(lengths)?;
+    match lengths.iter().find(|length| !(0..=time).contains(*length)) {
+        Some(length) => refuse(format!("length {length} is not in 0..={time}")),
+        None => Ok(lengths),
+    }
+}
