@@ -1,1 +1,21 @@
-//! Declared networks: layers, shapes and parameters by name; no tensors.
+//! Declared networks: layers as a recipe writes them, and the graph of primitive nodes that they mean.
+//!
+//! Invariant: no tensors here. Shapes, parameter names and node names of a network are known from its declaration
+//! and the sizes of its inputs alone; a size that only the data can tell stays symbolic until the data is read.
+
+mod graph;
+mod layer;
+mod lower;
+mod network;
+mod select;
+mod shape;
+
+pub use graph::{Graph, Initial, Node, Param, Primitive, Recurrence};
+pub use layer::{
+    Activation, BatchNorm, Concat, Dense, Dropout, Embedding, Init, KINDS, Layer, LayerKind, Op, Pointwise,
+    Recurrent, SequencePool,
+};
+pub use lower::Problem;
+pub use network::{Network, Unknown};
+pub use select::{NoMatch, Selection, nearest};
+pub use shape::{Dim, Input, Shape, Signal};

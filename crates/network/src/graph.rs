@@ -1,0 +1,163 @@
+//! A network as primitive nodes with shapes and named parameters: what a module is built from.
+
+use serde::Serialize;
+
+use crate::layer::Activation;
+use crate::shape::{Dim, Signal};
+
+/// Nodes in an order in which every node comes after its inputs.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Graph {
+    /// The nodes, data columns first.
+    pub nodes: Vec<Node>,
+    /// The node that is the network's result.
+    pub output: usize,
+}
+
+/// One primitive operation.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Node {
+    /// Its name: the layer's, or `layer.step` inside a layer that is several steps, or the data column's.
+    pub name: String,
+    /// The declared layer it belongs to; the column's name for a data column.
+    pub layer: String,
+    /// What it computes.
+    pub op: Primitive,
+    /// Indices of the nodes that feed it.
+    pub inputs: Vec<usize>,
+    /// What flows out.
+    pub signal: Signal,
+    /// Parameters and buffers, with full names.
+    pub params: Vec<Param>,
+}
+
+/// Which recurrence.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Recurrence {
+    /// Gates in PyTorch's order: reset, update, new.
+    Gru,
+    /// Gates in PyTorch's order: input, forget, cell, output.
+    Lstm,
+}
+
+/// A primitive operation.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Primitive {
+    /// A data column.
+    Column,
+    /// Parameters: `weight [rows, units]`.
+    Embedding,
+    /// Parameters for stacked layer k, as PyTorch names them: `weight_ih_lk`, `weight_hh_lk`, `bias_ih_lk`,
+    /// `bias_hh_lk`, then the same with `_reverse`.
+    Recurrent {
+        /// Which one.
+        recurrence: Recurrence,
+        /// State length of each direction.
+        units: usize,
+        /// Whether both directions run.
+        bidirectional: bool,
+        /// Stacked layers.
+        layers: usize,
+        /// Dropout between stacked layers.
+        dropout: f64,
+    },
+    /// Parameters: `weight [units, features]` and perhaps `bias [units]`.
+    Linear,
+    /// Parameters: `weight`, `bias`; buffers: `running_mean`, `running_var`.
+    BatchNorm {
+        /// Added to the variance.
+        epsilon: f64,
+        /// Weight of the newest batch in the running statistics.
+        momentum: f64,
+    },
+    /// Off outside training and in frozen parts.
+    Dropout {
+        /// The share set to zero.
+        rate: f64,
+    },
+    /// A function of each value.
+    Activation(Activation),
+    /// The last valid step; the first for the backward half where `signal.directions` of the input is 2.
+    SequenceLast,
+    /// Mean over valid steps.
+    MeanPool,
+    /// Maximum over valid steps.
+    MaxPool,
+    /// Joined along the last dimension.
+    Concat,
+}
+
+/// A named tensor of a node.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Param {
+    /// Full name: `dense0.batch_norm.running_mean`.
+    pub name: String,
+    /// Its shape; every size is known once the data has been read.
+    pub shape: Vec<Dim>,
+    /// How it starts.
+    pub initial: Initial,
+    /// True for running statistics: saved, never trained.
+    pub buffer: bool,
+}
+
+/// How a parameter starts.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Initial {
+    /// All 0.
+    Zeros,
+    /// All 1.
+    Ones,
+    /// Uniform between minus and plus this.
+    Uniform(f64),
+    /// Normal around 0 with this deviation.
+    Normal(f64),
+    /// Uniform in ±sqrt(6 / (fan in + fan out)); fan out is the first dimension, fan in the second.
+    Xavier,
+    /// Uniform in ±sqrt(6 / fan in).
+    Kaiming,
+}
+
+impl Graph {
+    /// Parameters and buffers of all nodes, in node order.
+    pub fn params(&self) -> impl Iterator<Item = &Param> {
+        self.nodes.iter().flat_map(|node| &node.params)
+    }
+
+    /// The node called `name`, or the last node of the layer called so.
+    pub fn find(&self, name: &str) -> Option<usize> {
+        self.nodes
+            .iter()
+            .position(|node| node.name == name)
+            .or_else(|| self.nodes.iter().rposition(|node| node.layer == name))
+    }
+
+    /// Names of data columns that the network reads.
+    pub fn columns(&self) -> impl Iterator<Item = &str> {
+        self.nodes.iter().filter(|node| node.op == Primitive::Column).map(|node| node.name.as_str())
+    }
+
+    /// The part that `output` needs, and nothing else.
+    #[must_use]
+    pub fn cut(&self, output: usize) -> Graph {
+        let mut needed = vec![false; self.nodes.len()];
+        needed[output] = true;
+        for index in (0..=output).rev() {
+            if needed[index] {
+                for &input in &self.nodes[index].inputs {
+                    needed[input] = true;
+                }
+            }
+        }
+        let mut place = vec![usize::MAX; self.nodes.len()];
+        let mut nodes = vec![];
+        for (index, node) in self.nodes.iter().enumerate().filter(|(index, _)| needed[*index]) {
+            place[index] = nodes.len();
+            let inputs = node.inputs.iter().map(|&input| place[input]).collect();
+            nodes.push(Node { inputs, ..node.clone() });
+        }
+        Graph { output: place[output], nodes }
+    }
+}

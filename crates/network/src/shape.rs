@@ -1,0 +1,124 @@
+//! Shapes that may hold sizes not known before the data is read.
+
+use std::fmt;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// One dimension of a shape.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Dim {
+    /// Rows of the batch.
+    Batch,
+    /// Steps of a sequence.
+    Time,
+    /// A known size.
+    Size(usize),
+    /// A size that the data will tell, by its description: `vocabulary of review`.
+    Named(String),
+}
+
+impl Dim {
+    /// The size, where it is known.
+    pub fn size(&self) -> Option<usize> {
+        match self {
+            Dim::Size(size) => Some(*size),
+            _ => None,
+        }
+    }
+}
+
+impl fmt::Display for Dim {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Dim::Batch => f.write_str("batch"),
+            Dim::Time => f.write_str("time"),
+            Dim::Size(size) => write!(f, "{size}"),
+            Dim::Named(name) => f.write_str(name),
+        }
+    }
+}
+
+/// Dimensions, outermost first.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Shape(pub Vec<Dim>);
+
+impl fmt::Display for Shape {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("[")?;
+        for (i, dim) in self.0.iter().enumerate() {
+            write!(f, "{}{dim}", if i == 0 { "" } else { ", " })?;
+        }
+        f.write_str("]")
+    }
+}
+
+/// What flows out of a node.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Signal {
+    /// Its shape.
+    pub shape: Shape,
+    /// For indices into a table, the table's rows; `None` for real numbers.
+    pub ids: Option<Dim>,
+    /// 2 where the last dimension is the forward and the backward half of a bidirectional layer, else 1.
+    pub directions: usize,
+}
+
+impl Signal {
+    /// Real numbers of this shape.
+    pub fn values(shape: Vec<Dim>) -> Self {
+        Signal { shape: Shape(shape), ids: None, directions: 1 }
+    }
+
+    /// Whether there is a step dimension.
+    pub fn is_sequence(&self) -> bool {
+        self.shape.0.get(1) == Some(&Dim::Time)
+    }
+
+    /// The last dimension.
+    pub fn width(&self) -> &Dim {
+        self.shape.0.last().unwrap_or(&Dim::Batch)
+    }
+}
+
+/// A column that feeds a network.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", tag = "kind")]
+pub enum Input {
+    /// Token indices, `[batch, time]`.
+    Sequence {
+        /// Rows of the vocabulary; `None` until the data is read.
+        vocabulary: Option<usize>,
+    },
+    /// A category index, `[batch]`.
+    Category {
+        /// Entries of the dictionary; `None` until the data is read.
+        categories: Option<usize>,
+    },
+    /// A number, `[batch, 1]`.
+    Number,
+}
+
+impl Input {
+    /// What flows out of the column `name`.
+    pub fn signal(&self, name: &str) -> Signal {
+        let dim = |size: &Option<usize>, what: &str| match size {
+            Some(size) => Dim::Size(*size),
+            None => Dim::Named(format!("{what} of {name}")),
+        };
+        match self {
+            Input::Sequence { vocabulary } => Signal {
+                shape: Shape(vec![Dim::Batch, Dim::Time]),
+                ids: Some(dim(vocabulary, "vocabulary")),
+                directions: 1,
+            },
+            Input::Category { categories } => Signal {
+                shape: Shape(vec![Dim::Batch]),
+                ids: Some(dim(categories, "categories")),
+                directions: 1,
+            },
+            Input::Number => Signal::values(vec![Dim::Batch, Dim::Size(1)]),
+        }
+    }
+}
