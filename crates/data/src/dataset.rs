@@ -1,0 +1,289 @@
+//! An encoded data set mapped into memory: only the rows that a batch takes are read.
+//!
+//! Invariant: everything that the accessors rely on (types, lengths, offsets that grow, indices below the
+//! vocabulary's size) was checked when the data set was opened, so a damaged file is an error there and no
+//! panic later. Accessors take rows below `rows`.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+use std::path::Path;
+
+use memmap2::Mmap;
+use safetensors::{Dtype, SafeTensors};
+
+use crate::encoded::{DESCRIPTION_FILE, Description, NO_PART, TENSORS_FILE, VERSION, tensor_name};
+use crate::error::Error;
+use crate::label::{LabelKind, Labels};
+use crate::map::map;
+use crate::source::Part;
+use crate::step::ColumnType;
+
+/// An encoded data set on disk.
+#[derive(Debug)]
+pub struct Dataset {
+    map: Mmap,
+    /// The bytes of every tensor within the map.
+    tensors: BTreeMap<String, Range<usize>>,
+    description: Description,
+}
+
+/// Sequences of a batch, padded with 0.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PaddedBatch {
+    /// Vocabulary indices, `[rows, width]`, row after row.
+    pub ids: Vec<i64>,
+    /// The number of valid steps of each row.
+    pub lengths: Vec<i64>,
+    /// The steps of every row: the longest's of the batch, or the chain's `pad`.
+    pub width: usize,
+}
+
+impl Dataset {
+    /// Opens the data set whose two files lie in `folder`.
+    pub fn open(folder: &Path) -> Result<Self, Error> {
+        Self::open_files(&folder.join(TENSORS_FILE), &folder.join(DESCRIPTION_FILE))
+    }
+
+    /// Opens a data set by the paths of its two files.
+    pub fn open_files(tensors: &Path, description: &Path) -> Result<Self, Error> {
+        let document = std::fs::read(description).map_err(|error| Error::io(description, error))?;
+        let document: Description =
+            serde_json::from_slice(&document).map_err(|error| Error::damaged(description, error))?;
+        if document.version != VERSION {
+            let reason = format!("version {} is not {VERSION}", document.version);
+            return Err(Error::damaged(description, reason));
+        }
+        let map = map(tensors)?;
+        let checked = Opening { path: tensors, map: &map, tensors: BTreeMap::new() }.check(&document)?;
+        Ok(Self { map, tensors: checked, description: document })
+    }
+
+    /// What the data set holds.
+    pub fn description(&self) -> &Description {
+        &self.description
+    }
+
+    /// The number of rows.
+    pub fn rows(&self) -> usize {
+        self.bytes("part").len()
+    }
+
+    /// The part of a row.
+    pub fn part(&self, row: u32) -> Option<Part> {
+        let mark = self.bytes("part")[row as usize];
+        Part::ALL.into_iter().find(|part| *part as u8 == mark)
+    }
+
+    /// The rows of a part in the source's order; with none, the rows that belong to no part.
+    pub fn rows_of(&self, part: Option<Part>) -> Vec<u32> {
+        let mark = part.map_or(NO_PART, |part| part as u8);
+        (0..).zip(self.bytes("part")).filter(|(_, own)| **own == mark).map(|(row, _)| row).collect()
+    }
+
+    /// The row of the source, from 0, that a row came from.
+    pub fn source_row(&self, row: u32) -> i64 {
+        self.values::<i64>("row")[row as usize]
+    }
+
+    /// The name of a row; none where the source declares no id.
+    pub fn id(&self, row: u32) -> Option<&str> {
+        let offsets = self.description.has_id.then(|| self.values::<i64>("id.offsets"))?;
+        let (start, end) = (offsets[row as usize] as usize, offsets[row as usize + 1] as usize);
+        std::str::from_utf8(&self.bytes("id.bytes")[start..end]).ok()
+    }
+
+    /// The vocabulary indices of a row; empty where the column is no sequence.
+    pub fn sequence(&self, column: &str, row: u32) -> &[i32] {
+        let offsets: &[i64] = self.values(&tensor_name(column, "offsets"));
+        match (offsets.get(row as usize), offsets.get(row as usize + 1)) {
+            (Some(start), Some(end)) => {
+                &self.values(&tensor_name(column, "values"))[*start as usize..*end as usize]
+            }
+            _ => &[],
+        }
+    }
+
+    /// The number of steps of every row; empty where the column is no sequence.
+    pub fn lengths(&self, column: &str) -> Vec<u32> {
+        let offsets: &[i64] = self.values(&tensor_name(column, "offsets"));
+        offsets.windows(2).map(|pair| (pair[1] - pair[0]) as u32).collect()
+    }
+
+    /// The sequences of some rows; none where the column is no sequence.
+    pub fn sequence_batch(&self, column: &str, rows: &[u32]) -> Option<PaddedBatch> {
+        let ColumnType::Sequence { width } = self.description.columns.get(column)?.kind else {
+            return None;
+        };
+        let offsets: &[i64] = self.values(&tensor_name(column, "offsets"));
+        let values: &[i32] = self.values(&tensor_name(column, "values"));
+        let bounds = |row: u32| (offsets[row as usize] as usize, offsets[row as usize + 1] as usize);
+        let lengths: Vec<i64> = rows.iter().map(|&row| (bounds(row).1 - bounds(row).0) as i64).collect();
+        let longest = lengths.iter().copied().max().unwrap_or(0) as usize;
+        let width = width.unwrap_or(longest);
+        let mut ids = Vec::with_capacity(rows.len() * width);
+        for (at, &row) in rows.iter().enumerate() {
+            let (start, end) = bounds(row);
+            ids.extend(values[start..end].iter().map(|&id| i64::from(id)));
+            ids.resize((at + 1) * width, 0);
+        }
+        Some(PaddedBatch { ids, lengths, width })
+    }
+
+    /// The dictionary indices of some rows; none where the column is no category.
+    pub fn category_batch(&self, column: &str, rows: &[u32]) -> Option<Vec<i64>> {
+        let column = tensor_name(column, "indices");
+        let values: &[i32] = self.tensors.contains_key(&column).then(|| self.values(&column))?;
+        Some(rows.iter().map(|&row| i64::from(values[row as usize])).collect())
+    }
+
+    /// The numbers of some rows; none where the column is no number.
+    pub fn number_batch(&self, column: &str, rows: &[u32]) -> Option<Vec<f32>> {
+        let column = tensor_name(column, "numbers");
+        let values: &[f32] = self.tensors.contains_key(&column).then(|| self.values(&column))?;
+        Some(rows.iter().map(|&row| values[row as usize]).collect())
+    }
+
+    /// The labels of some rows; none where the data set has no label.
+    pub fn label_batch(&self, rows: &[u32]) -> Option<Labels> {
+        let label = self.description.label.as_ref().filter(|_| self.description.has_label)?;
+        Some(match label.kind {
+            LabelKind::Class => {
+                let values: &[i32] = self.values("label");
+                Labels::Class(rows.iter().map(|&row| values[row as usize]).collect())
+            }
+            LabelKind::Number => {
+                let values: &[f32] = self.values("label");
+                Labels::Number(rows.iter().map(|&row| values[row as usize]).collect())
+            }
+        })
+    }
+
+    fn bytes(&self, name: &str) -> &[u8] {
+        self.tensors.get(name).map_or(&[], |range| &self.map[range.clone()])
+    }
+
+    /// A tensor's values: `check` saw its type, and with it that it is aligned.
+    fn values<T: bytemuck::AnyBitPattern>(&self, name: &str) -> &[T] {
+        match self.bytes(name) {
+            [] => &[],
+            bytes => bytemuck::cast_slice(bytes),
+        }
+    }
+}
+
+/// A tensors' file that is being checked against its description.
+struct Opening<'a> {
+    path: &'a Path,
+    map: &'a Mmap,
+    tensors: BTreeMap<String, Range<usize>>,
+}
+
+impl<'a> Opening<'a> {
+    fn damaged<T>(&self, reason: impl ToString) -> Result<T, Error> {
+        Err(Error::damaged(self.path, reason))
+    }
+
+    fn check(mut self, description: &Description) -> Result<BTreeMap<String, Range<usize>>, Error> {
+        let file = SafeTensors::deserialize(self.map).or_else(|error| self.damaged(error))?;
+        let Ok(rows) = u32::try_from(description.rows).map(|rows| rows as usize) else {
+            return self.damaged("more rows than 32 bits count");
+        };
+        let parts: &[u8] = self.tensor(&file, "part", Dtype::U8, Some(rows))?;
+        if parts.iter().any(|part| *part != NO_PART && usize::from(*part) >= Part::ALL.len()) {
+            return self.damaged("`part` names a part that there is not");
+        }
+        self.tensor::<i64>(&file, "row", Dtype::I64, Some(rows))?;
+        if description.has_id {
+            let bytes: &[u8] = self.tensor(&file, "id.bytes", Dtype::U8, None)?;
+            let offsets = self.offsets(&file, "id.offsets", rows, bytes.len())?;
+            let text = std::str::from_utf8(bytes).or_else(|error| self.damaged(error))?;
+            if !offsets.iter().all(|offset| text.is_char_boundary(*offset as usize)) {
+                return self.damaged("`id.offsets` cuts a character");
+            }
+        }
+        if description.has_label {
+            match &description.label {
+                None => return self.damaged("a label that the description does not describe"),
+                Some(label) if label.kind == LabelKind::Number => {
+                    self.tensor::<f32>(&file, "label", Dtype::F32, Some(rows))?;
+                }
+                Some(label) => self.indices(&file, "label", Some(rows), label.classes.len() as u64)?,
+            }
+        }
+        for (name, column) in &description.columns {
+            let size = column.vocabulary.unwrap_or(0);
+            match column.kind {
+                ColumnType::Sequence { width } => {
+                    let values = tensor_name(name, "values");
+                    self.indices(&file, &values, None, size)?;
+                    let steps = self.tensors[&values].len() / size_of::<i32>();
+                    let offsets = self.offsets(&file, &tensor_name(name, "offsets"), rows, steps)?;
+                    let longest = offsets.windows(2).map(|pair| pair[1] - pair[0]).max().unwrap_or(0);
+                    if longest > width.map_or(i64::from(u32::MAX), |width| width as i64) {
+                        return self.damaged(format!("a row of column `{name}` is too long"));
+                    }
+                }
+                ColumnType::Category => {
+                    self.indices(&file, &tensor_name(name, "indices"), Some(rows), size)?
+                }
+                ColumnType::Number => {
+                    self.tensor::<f32>(&file, &tensor_name(name, "numbers"), Dtype::F32, Some(rows))?;
+                }
+            }
+        }
+        Ok(self.tensors)
+    }
+
+    /// A one-dimensional tensor of the type, of `length` values where that is known.
+    fn tensor<T: bytemuck::AnyBitPattern>(
+        &mut self,
+        file: &SafeTensors<'a>,
+        name: &str,
+        kind: Dtype,
+        length: Option<usize>,
+    ) -> Result<&'a [T], Error> {
+        let view = file.tensor(name).or_else(|error| self.damaged(error))?;
+        let length = length.unwrap_or(view.data().len() / size_of::<T>());
+        if view.dtype() != kind || view.shape() != [length] {
+            let found = format!("{:?} {:?}", view.dtype(), view.shape());
+            return self.damaged(format!("`{name}` is {found}, not {kind:?} [{length}]"));
+        }
+        let Ok(values) = bytemuck::try_cast_slice(view.data()) else {
+            return self.damaged(format!("`{name}` is not aligned"));
+        };
+        let start = view.data().as_ptr() as usize - self.map.as_ptr() as usize;
+        self.tensors.insert(name.into(), start..start + view.data().len());
+        Ok(values)
+    }
+
+    fn indices(
+        &mut self,
+        file: &SafeTensors<'a>,
+        name: &str,
+        length: Option<usize>,
+        size: u64,
+    ) -> Result<(), Error> {
+        let values: &[i32] = self.tensor(file, name, Dtype::I32, length)?;
+        // A negative index is a huge one as u32. Largest of all, not any of them: the loop has no branch.
+        let largest = values.iter().map(|value| *value as u32).max();
+        if largest.is_some_and(|largest| u64::from(largest) >= size) {
+            return self.damaged(format!("`{name}` holds an index that is not below {size}"));
+        }
+        Ok(())
+    }
+
+    fn offsets(
+        &mut self,
+        file: &SafeTensors<'a>,
+        name: &str,
+        rows: usize,
+        end: usize,
+    ) -> Result<&'a [i64], Error> {
+        let offsets: &[i64] = self.tensor(file, name, Dtype::I64, Some(rows + 1))?;
+        let bounded = offsets.first() == Some(&0) && offsets.last() == Some(&(end as i64));
+        if !bounded || !offsets.is_sorted() {
+            return self.damaged(format!("`{name}` does not cut its values into rows"));
+        }
+        Ok(offsets)
+    }
+}

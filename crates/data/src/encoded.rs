@@ -1,0 +1,242 @@
+//! An encoded data set in memory, and how it is written.
+//!
+//! The files: `data.safetensors` (tensors in that format's canonical order, by falling alignment and then by
+//! name) and `dataset.json` (canonical JSON). The same data make the same bytes.
+//!
+//! Tensors: `columns.<name>.values` i32 [steps] and `columns.<name>.offsets` i64 [rows + 1] of a sequence,
+//! `columns.<name>.indices` i32 [rows] of a category, `columns.<name>.numbers` f32 [rows]; `label` i32 or f32
+//! [rows]; `part` u8 [rows] (0 train, 1 valid, 2 test, 255 none); `row` i64 [rows], the row of the source from
+//! 0; `id.bytes` u8 and `id.offsets` i64 [rows + 1].
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use safetensors::Dtype;
+use safetensors::tensor::{View, serialize_to_file};
+use serde::{Deserialize, Serialize};
+
+use crate::error::Error;
+use crate::label::{FittedLabel, Labels};
+use crate::source::Part;
+use crate::step::ColumnType;
+use crate::transform::canonical_json;
+
+/// The file of the tensors.
+pub const TENSORS_FILE: &str = "data.safetensors";
+/// The file of the description.
+pub const DESCRIPTION_FILE: &str = "dataset.json";
+
+/// The mark of a row that belongs to no part.
+pub(crate) const NO_PART: u8 = 255;
+
+/// An encoded data set in memory.
+#[derive(Clone, Debug)]
+pub struct Encoded {
+    pub(crate) columns: BTreeMap<String, EncodedColumn>,
+    pub(crate) label: Option<FittedLabel>,
+    pub(crate) labels: Option<Labels>,
+    pub(crate) parts: Vec<Option<Part>>,
+    pub(crate) ids: Option<Vec<String>>,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) enum EncodedColumn {
+    Sequence { sequences: Sequences, vocabulary: usize, width: Option<usize> },
+    Category { indices: Vec<i32>, vocabulary: usize },
+    Number(Vec<f32>),
+}
+
+/// Rows of unlike length, one behind the other: row r is `values[offsets[r]..offsets[r + 1]]`.
+#[derive(Clone, Debug)]
+pub(crate) struct Sequences {
+    pub(crate) values: Vec<i32>,
+    pub(crate) offsets: Vec<i64>,
+}
+
+/// What a data set holds; stored as `dataset.json`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Description {
+    /// The form of the two files. 1: the first.
+    pub version: u32,
+    /// The number of rows.
+    pub rows: u64,
+    /// The input columns.
+    pub columns: BTreeMap<String, ColumnDescription>,
+    /// The label that the transform knows, whether or not these rows have one.
+    pub label: Option<FittedLabel>,
+    /// Whether the rows have a label.
+    pub has_label: bool,
+    /// Whether the rows have names of their own.
+    pub has_id: bool,
+    /// The rows of each part that has any.
+    pub parts: BTreeMap<Part, PartDescription>,
+    /// The rows that belong to no part.
+    pub no_part: PartDescription,
+}
+
+/// An input column of a data set.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct ColumnDescription {
+    /// What the column is.
+    #[serde(rename = "type")]
+    pub kind: ColumnType,
+    /// The number of indices, reserved ones included; none for a number.
+    pub vocabulary: Option<u64>,
+    /// The most steps of a row; none where the column is no sequence.
+    pub longest: Option<u64>,
+}
+
+/// The rows of a part.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct PartDescription {
+    /// How many there are.
+    pub rows: u64,
+    /// How many of each class, by class index; empty where the rows have no class.
+    pub classes: Vec<u64>,
+}
+
+/// The version of the two files.
+pub(crate) const VERSION: u32 = 1;
+
+impl Encoded {
+    /// The number of rows.
+    pub fn rows(&self) -> usize {
+        self.parts.len()
+    }
+
+    /// What the data set holds.
+    pub fn description(&self) -> Description {
+        let mut parts = BTreeMap::<Option<Part>, PartDescription>::new();
+        let count = match (&self.label, &self.labels) {
+            (Some(label), Some(Labels::Class(_))) => label.classes.len(),
+            _ => 0,
+        };
+        for (row, part) in self.parts.iter().enumerate() {
+            let part =
+                parts.entry(*part).or_insert_with(|| PartDescription { rows: 0, classes: vec![0; count] });
+            part.rows += 1;
+            if let Some(Labels::Class(classes)) = &self.labels {
+                part.classes[classes[row] as usize] += 1;
+            }
+        }
+        let no_part = parts.remove(&None).unwrap_or_default();
+        Description {
+            version: VERSION,
+            rows: self.rows() as u64,
+            columns: self.columns.iter().map(|(name, column)| (name.clone(), column.describe())).collect(),
+            label: self.label.clone(),
+            has_label: self.labels.is_some(),
+            has_id: self.ids.is_some(),
+            parts: parts.into_iter().filter_map(|(part, description)| Some((part?, description))).collect(),
+            no_part,
+        }
+    }
+
+    /// Writes the two files into a folder that exists. Neither is there in part, but one may be without the
+    /// other: whoever needs both or none writes into a fresh folder and renames it.
+    pub fn write(&self, folder: &Path) -> Result<(), Error> {
+        let path = folder.join(DESCRIPTION_FILE);
+        let description = canonical_json(&path, &self.description())?;
+        std::fs::write(&path, description).map_err(|error| Error::io(&path, error))?;
+
+        let path = folder.join(TENSORS_FILE);
+        let parts: Vec<u8> = self.parts.iter().map(|part| part.map_or(NO_PART, |part| part as u8)).collect();
+        let rows: Vec<i64> = (0..self.rows() as i64).collect();
+        let (mut bytes, mut offsets) = (Vec::new(), vec![0i64]);
+        for id in self.ids.iter().flatten() {
+            bytes.extend_from_slice(id.as_bytes());
+            offsets.push(bytes.len() as i64);
+        }
+        let mut tensors = vec![
+            ("part".to_owned(), Tensor::new(Dtype::U8, &parts)),
+            ("row".to_owned(), Tensor::new(Dtype::I64, &rows)),
+        ];
+        if self.ids.is_some() {
+            tensors.push(("id.bytes".into(), Tensor::new(Dtype::U8, &bytes)));
+            tensors.push(("id.offsets".into(), Tensor::new(Dtype::I64, &offsets)));
+        }
+        match &self.labels {
+            Some(Labels::Class(classes)) => tensors.push(("label".into(), Tensor::new(Dtype::I32, classes))),
+            Some(Labels::Number(numbers)) => tensors.push(("label".into(), Tensor::new(Dtype::F32, numbers))),
+            None => {}
+        }
+        for (name, column) in &self.columns {
+            let mut push = |field, tensor| tensors.push((tensor_name(name, field), tensor));
+            match column {
+                EncodedColumn::Sequence { sequences, .. } => {
+                    push("values", Tensor::new(Dtype::I32, &sequences.values));
+                    push("offsets", Tensor::new(Dtype::I64, &sequences.offsets));
+                }
+                EncodedColumn::Category { indices, .. } => push("indices", Tensor::new(Dtype::I32, indices)),
+                EncodedColumn::Number(numbers) => push("numbers", Tensor::new(Dtype::F32, numbers)),
+            }
+        }
+        serialize_to_file(tensors, None, &path).map_err(|error| match error {
+            safetensors::SafeTensorError::IoError(error) => Error::io(&path, error),
+            error => Error::damaged(&path, error),
+        })
+    }
+}
+
+impl EncodedColumn {
+    fn describe(&self) -> ColumnDescription {
+        match self {
+            Self::Sequence { sequences, vocabulary, width } => {
+                let lengths = sequences.offsets.windows(2).map(|pair| (pair[1] - pair[0]) as u64);
+                let kind = ColumnType::Sequence { width: *width };
+                let vocabulary = Some(*vocabulary as u64);
+                ColumnDescription { kind, vocabulary, longest: Some(lengths.max().unwrap_or(0)) }
+            }
+            Self::Category { vocabulary, .. } => {
+                let vocabulary = Some(*vocabulary as u64);
+                ColumnDescription { kind: ColumnType::Category, vocabulary, longest: None }
+            }
+            Self::Number(_) => {
+                ColumnDescription { kind: ColumnType::Number, vocabulary: None, longest: None }
+            }
+        }
+    }
+}
+
+/// The name of a column's tensor.
+pub(crate) fn tensor_name(column: &str, field: &str) -> String {
+    format!("columns.{column}.{field}")
+}
+
+/// A one-dimensional tensor for the writer, borrowed.
+struct Tensor<'a> {
+    kind: Dtype,
+    shape: [usize; 1],
+    bytes: &'a [u8],
+}
+
+impl<'a> Tensor<'a> {
+    fn new<T: bytemuck::NoUninit>(kind: Dtype, values: &'a [T]) -> Self {
+        Self { kind, shape: [values.len()], bytes: bytemuck::cast_slice(values) }
+    }
+}
+
+impl View for Tensor<'_> {
+    fn dtype(&self) -> Dtype {
+        self.kind
+    }
+
+    fn shape(&self) -> &[usize] {
+        &self.shape
+    }
+
+    fn data(&self) -> Cow<'_, [u8]> {
+        Cow::Borrowed(self.bytes)
+    }
+
+    fn data_len(&self) -> usize {
+        self.bytes.len()
+    }
+}
+
+#[cfg(target_endian = "big")]
+compile_error!("tensors are stored as the machine has them, which must be little-endian");
