@@ -1,0 +1,83 @@
+# `make` alone lists what there is. One profile (release) for everything: libtorch's C++ bindings take minutes for each.
+
+DATA ?=
+STORE ?= .pipeline
+TOOLS := target/tools
+CARGO_DENY_VERSION := 0.20.2
+
+# The benchmark's Python packages go into an environment of their own, unless PYTHON names one that has them.
+ifeq ($(origin PYTHON),undefined)
+PYTHON := python3
+BENCH_PYTHON := target/bench-venv/bin/python
+BENCH_SETUP := target/bench-venv/installed
+else
+BENCH_PYTHON := $(PYTHON)
+BENCH_SETUP :=
+endif
+
+# OpenMP threads that wait by spinning make small recurrent steps many times slower on a busy machine.
+export OMP_WAIT_POLICY ?= passive
+
+PIPELINE := target/release/pipeline
+
+.DEFAULT_GOAL := help
+.PHONY: help quickstart build test lint deny libtorch libtorch-cuda bench flagship clean-store requirements data
+
+help: ## This list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
+	@echo "  DATA=folder where flagship and bench find imdb.csv and hotel-reviews.csv; PYTHON=, STORE= as you like"
+
+quickstart: build ## Install what is missing, build, and run the whole tutorial in small
+	$(PIPELINE) run recipes/quickstart.toml --store $(STORE)
+
+build: libtorch ## Install what is missing and build both binaries
+	cargo build --release --locked --package pipeline
+
+test: libtorch ## Install what is missing and run every test
+	cargo test --release --locked --workspace
+
+lint: libtorch ## Formatting, and clippy with warnings as errors
+	cargo fmt --all --check
+	cargo clippy --release --locked --workspace --all-targets -- -D warnings
+
+deny: ## Licences, banned crates and where crates come from
+	@if ! cargo deny --version >/dev/null 2>&1 && ! test -x $(TOOLS)/bin/cargo-deny; then \
+		echo "setup: building cargo-deny $(CARGO_DENY_VERSION) once, about a minute of two cores"; \
+		CARGO_PROFILE_DEV_DEBUG=0 CARGO_INCREMENTAL=0 cargo install --quiet --locked --profile dev --root $(TOOLS) \
+			--target-dir $(TOOLS)/build cargo-deny@$(CARGO_DENY_VERSION) && rm -rf $(TOOLS)/build; \
+	fi
+	PATH="$$PATH:$(CURDIR)/$(TOOLS)/bin" cargo deny --locked check licenses bans sources
+
+libtorch: requirements ## Install libtorch and LightGBM into .libtorch/ and .lightgbm/ where missing
+	@$(PYTHON) scripts/install-libtorch
+
+libtorch-cuda: requirements ## Add libtorch's CUDA libraries (2.5 GB to download, 3 GB on disk)
+	@$(PYTHON) scripts/install-libtorch --cuda
+
+bench: data build $(BENCH_SETUP) ## Measure against pandas, PyTorch and scikit-learn: make bench DATA=folder
+	$(BENCH_PYTHON) benches/run.py --data-dir $(DATA) --pipeline $(PIPELINE)
+
+flagship: data build ## The tutorial on real reviews: make flagship DATA=folder
+	$(PIPELINE) run recipes/imdb-to-hotel.toml --data-dir $(DATA) --store $(STORE)
+
+clean-store: ## Delete every stored result
+	rm -rf $(STORE)
+
+# ---- not in the list
+
+target/bench-venv/installed: benches/requirements.txt
+	@echo "setup: installing the benchmark's Python packages into target/bench-venv (about 3 GB to download, 5.4 GB on disk)"
+	$(PYTHON) -m venv target/bench-venv
+	$(BENCH_PYTHON) -m pip install --quiet --requirement benches/requirements.txt
+	@touch $@
+
+requirements:
+	@command -v cargo >/dev/null || { echo "setup: error: cargo is missing: install Rust from https://rustup.rs"; exit 1; }
+	@command -v c++ >/dev/null || { echo "setup: error: a C++ compiler (c++) is missing"; exit 1; }
+	@command -v $(PYTHON) >/dev/null || { echo "setup: error: $(PYTHON) is missing (PYTHON= names another)"; exit 1; }
+
+data:
+	@test -n "$(DATA)" || { echo "error: say where the reviews are: make $(MAKECMDGOALS) DATA=folder (see docs/setup.md)"; exit 2; }
+	@for file in imdb.csv hotel-reviews.csv; do \
+		test -f "$(DATA)/$$file" || { echo "error: there is no $(DATA)/$$file"; exit 2; }; \
+	done
