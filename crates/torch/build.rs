@@ -14,6 +14,7 @@ fn main() {
     let root = lib.parent().expect("libtorch has a root").to_owned();
     let include = env::var_os("LIBTORCH_INCLUDE").map_or(root, PathBuf::from).join("include");
 
+    compile(&include);
     println!("cargo::rustc-env=LIBTORCH_VERSION={}", version(&include));
     println!("cargo::metadata=lib={}", lib.display());
     for directory in
@@ -21,6 +22,41 @@ fn main() {
     {
         println!("cargo::rustc-link-arg=-Wl,-rpath,{directory}");
     }
+}
+
+/// The kernels once for each instruction set, chosen from at run time, and the code around them once.
+fn compile(include: &Path) {
+    println!("cargo::rerun-if-changed=cpp");
+    let out = PathBuf::from(env::var_os("OUT_DIR").expect("cargo sets OUT_DIR"));
+    let mut levels: Vec<(&str, &[&str])> = vec![("baseline", &[])];
+    if env::var("CARGO_CFG_TARGET_ARCH").is_ok_and(|architecture| architecture == "x86_64") {
+        levels.push(("avx2", &["-mavx2", "-mfma"]));
+        levels.push(("avx512", &["-mavx512f", "-mavx512bw", "-mavx512dq", "-mavx512vl", "-mfma"]));
+    }
+    let mut library = build();
+    for (level, flags) in levels {
+        // each in a directory of its own: objects are named after their source
+        let mut kernel = build();
+        kernel.file("cpp/kernel.cpp").define("RECURRENT_LEVEL", level).out_dir(out.join(level));
+        kernel.flags(flags).flag_if_supported("-Wno-psabi");
+        library.objects(kernel.compile_intermediates());
+    }
+    let abi = env::var("LIBTORCH_CXX11_ABI").unwrap_or_else(|_| "1".to_owned());
+    library
+        .file("cpp/recurrent.cpp")
+        .flag("-isystem")
+        .flag(include)
+        .flag("-isystem")
+        .flag(include.join("torch/csrc/api/include"))
+        .define("_GLIBCXX_USE_CXX11_ABI", abi.as_str())
+        .compile("pipeline_recurrent");
+}
+
+/// Optimised in every profile: the kernels are the reason for this code.
+fn build() -> cc::Build {
+    let mut build = cc::Build::new();
+    build.cpp(true).std("c++17").opt_level(3).debug(false).pic(true);
+    build
 }
 
 /// The version that the headers state, such as `2.11.0`.

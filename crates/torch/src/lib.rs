@@ -12,6 +12,7 @@ mod packed;
 pub mod random;
 pub mod recurrent;
 mod threads;
+pub mod values;
 pub mod weights;
 
 pub use cuda::device;

@@ -3,9 +3,12 @@
 //! Invariant: outputs and gradients equal PyTorch's `nn.GRU` and `nn.LSTM` on packed sequences up to rounding, and are
 //! the same bits for any number of threads.
 
-use tch::{Kind, Tensor};
+use std::ffi::{CStr, c_char, c_int, c_void};
+use std::ptr;
 
-use crate::{Error, packed, try_guard};
+use tch::{Device, Kind, Tensor};
+
+use crate::{Error, error, packed, threads, try_guard};
 
 /// The parameters of one direction of one layer, named, shaped and ordered as PyTorch's.
 #[derive(Debug, Clone, Copy)]
@@ -21,9 +24,10 @@ pub struct DirectionWeights<'a> {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(i64)]
 pub(crate) enum Cell {
-    Gru,
-    Lstm,
+    Gru = 0,
+    Lstm = 1,
 }
 
 impl Cell {
@@ -74,8 +78,62 @@ fn layer(
 ) -> Result<(Tensor, Tensor), Error> {
     try_guard(|| {
         let lengths = checked(cell, input, lengths, weights)?;
-        packed::layer(cell, input, &lengths, weights)
+        match (input.kind(), input.device()) {
+            (Kind::Float, Device::Cpu) => fused(cell, input, &lengths, weights),
+            _ => packed::layer(cell, input, &lengths, weights),
+        }
     })
+}
+
+#[expect(unsafe_code, reason = "the kernels are C++")]
+unsafe extern "C" {
+    fn pipeline_recurrent(
+        cell: i64,
+        tensors: *const *const c_void,
+        count: i64,
+        lengths: *const i64,
+        threads: i64,
+        output: *mut *mut c_void,
+        last: *mut *mut c_void,
+        message: *mut c_char,
+        message_size: i64,
+    ) -> c_int;
+}
+
+#[expect(unsafe_code, reason = "the kernels are C++")]
+fn fused(
+    cell: Cell,
+    input: &Tensor,
+    lengths: &[i64],
+    weights: &[DirectionWeights<'_>],
+) -> Result<(Tensor, Tensor), Error> {
+    let tensors: Vec<*const c_void> = std::iter::once(input)
+        .chain(weights.iter().flat_map(|one| [one.w_ih, one.w_hh, one.b_ih, one.b_hh]))
+        .map(|tensor| tensor.as_ptr().cast())
+        .collect();
+    let (mut output, mut last) = (ptr::null_mut(), ptr::null_mut());
+    let mut message = [0; 512];
+    // SAFETY: `checked` made sure of kinds, devices, shapes and lengths; the pointers outlive the call.
+    let status = unsafe {
+        pipeline_recurrent(
+            cell as i64,
+            tensors.as_ptr(),
+            tensors.len() as i64,
+            lengths.as_ptr(),
+            threads() as i64,
+            &mut output,
+            &mut last,
+            message.as_mut_ptr(),
+            message.len() as i64,
+        )
+    };
+    if status != 0 {
+        // SAFETY: the C++ side ends its message with a zero.
+        let message = unsafe { CStr::from_ptr(message.as_ptr()) };
+        return Err(Error::Libtorch(error::first_line(&message.to_string_lossy())));
+    }
+    // SAFETY: on success both point to new tensors that nobody else owns.
+    Ok(unsafe { (Tensor::from_ptr(output.cast()), Tensor::from_ptr(last.cast())) })
 }
 
 /// Checks everything that the kernels rely on; returns the lengths.
