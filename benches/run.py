@@ -1,0 +1,140 @@
+"""Runs the flagship's work on both sides, in alternation, and prints medians and ratios. Standard library only.
+
+Start it through `make bench DATA=folder`. The other side is `twin.py`, run by the Python that runs this file. Each
+repetition does the twin's step, then ours, so both see the same weather on the machine. The quality part (the whole
+flagship on both sides, then runs that find everything in the store) comes last; `--quick` leaves it out.
+"""
+
+import argparse
+import json
+import os
+import shutil
+import statistics
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+BENCHES = Path(__file__).resolve().parent
+RECIPE = BENCHES.parent / "recipes" / "imdb-to-hotel.toml"
+STORE = BENCHES.parent / "target" / "bench-store"
+PREPROCESS_STAGE = "imdb-tokens"
+TRAIN_STAGE = "base"
+
+
+class Finished:
+    """A process that ended well: its JSON lines, wall seconds, peak resident megabytes (children included)."""
+
+    def __init__(self, command):
+        start = time.perf_counter()
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, stdin=subprocess.DEVNULL, text=True)
+        self.lines = [json.loads(line) for line in process.stdout if line.startswith("{")]
+        _, status, usage = os.wait4(process.pid, 0)
+        self.seconds = time.perf_counter() - start
+        self.megabytes = usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024) / 1e6
+        process.returncode = os.waitstatus_to_exitcode(status)
+        if process.returncode != 0:
+            sys.exit(f"error: this failed with status {process.returncode}: {' '.join(map(str, command))}")
+
+
+def twin(options, step, *more):
+    return Finished([sys.executable, BENCHES / "twin.py", step, "--data-dir", options.data_dir, *more])
+
+
+def ours(options, *more):
+    fixed = ["run", RECIPE, "--data-dir", options.data_dir, "--store", STORE, "--json"]
+    return Finished([options.pipeline, *fixed, *more])
+
+
+def ends_of_stages(run):
+    """Stage name -> its `stage-done` or `stage-hit` event."""
+    return {line["stage"]: line for line in run.lines if line.get("event") in ("stage-done", "stage-hit")}
+
+
+def epochs(run, stage):
+    """The epoch events of one training stage, epoch 0 (before training) left out."""
+    told = (line["progress"] for line in run.lines if line.get("event") == "progress" and line["stage"] == stage)
+    return [progress for progress in told if progress["what"] == "epoch" and progress["epoch"] > 0]
+
+
+def preprocess_seconds(options):
+    theirs = twin(options, "preprocess").lines[-1]
+    own = ours(options, "--force", "--only", PREPROCESS_STAGE)
+    return (
+        {"seconds": theirs["seconds"], "megabytes": theirs["peak_megabytes"]},
+        {"seconds": ends_of_stages(own)[PREPROCESS_STAGE]["seconds"], "megabytes": own.megabytes},
+    )
+
+
+def epoch_seconds(options):
+    threads = sorted({1, min(2, os.cpu_count() or 1)})
+    theirs = twin(options, "epoch", "--threads", *map(str, threads)).lines
+    own = ours(options, "--set", f"stages.{TRAIN_STAGE}.epochs=1", "--force", "--only", TRAIN_STAGE)
+    for line in theirs:
+        print(f"    twin with {line['threads']} threads: {line['seconds']:.1f} s", flush=True)
+    best = min(theirs, key=lambda line: line["seconds"])
+    return (
+        {"seconds": best["seconds"], "megabytes": best["peak_megabytes"]},
+        {"seconds": epochs(own, TRAIN_STAGE)[0]["seconds"], "megabytes": own.megabytes},
+    )
+
+
+def alternate(options, name, once):
+    pairs = []
+    for repeat in range(options.repeats):
+        pairs.append(once(options))
+        theirs, own = (side["seconds"] for side in pairs[-1])
+        print(f"  {name} {repeat + 1}/{options.repeats}: twin {theirs:.2f} s, ours {own:.2f} s", flush=True)
+    median = lambda side, what: statistics.median(pair[side][what] for pair in pairs)
+    return [name, median(0, "seconds"), median(1, "seconds"), median(0, "megabytes"), median(1, "megabytes")]
+
+
+def print_table(rows):
+    print(f"\n{'median':<22}{'twin':>10}{'ours':>10}{'ratio':>8}{'twin':>12}{'ours':>12}")
+    for name, theirs, own, their_memory, own_memory in rows:
+        print(
+            f"{name:<22}{theirs:>8.2f} s{own:>8.2f} s{theirs / own:>7.1f}x"
+            f"{their_memory:>9.0f} MB{own_memory:>9.0f} MB"
+        )
+
+
+def quality(options):
+    print("\nthe whole flagship, the twin:", flush=True)
+    for line in twin(options, "quality").lines:
+        name = line.pop("step")
+        if name == "base" or line.get("split", "mean") == "mean":
+            print(f"  {name}: {json.dumps(line)}", flush=True)
+    print("the whole flagship, ours:", flush=True)
+    own = ours(options)
+    for epoch in epochs(own, TRAIN_STAGE):
+        print(f"  {TRAIN_STAGE}: epoch {epoch['epoch']}, {epoch['seconds']:.1f} s, {json.dumps(epoch['metrics'])}")
+    for name, end in ends_of_stages(own).items():
+        if end["summary"]:
+            print(f"  {name}: " + ", ".join(f"{what} {value:.4f}" for what, value in end["summary"]))
+    again = [ours(options) for _ in range(10)]
+    missed = [line["stage"] for run in again for line in run.lines if line.get("event") == "stage-started"]
+    if missed:
+        sys.exit(f"error: a second run was not all hits: {sorted(set(missed))}")
+    seconds = statistics.median(run.seconds for run in again)
+    print(f"  a run with everything stored: {seconds * 1000:.0f} ms, {max(run.megabytes for run in again):.0f} MB")
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data-dir", type=Path, required=True)
+    parser.add_argument("--pipeline", type=Path, required=True, help="the binary to measure")
+    parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--quick", action="store_true", help="without the quality part")
+    options = parser.parse_args()
+    options.pipeline = options.pipeline.resolve()
+
+    shutil.rmtree(STORE, ignore_errors=True)
+    rows = [alternate(options, "preprocess IMDB", preprocess_seconds)]
+    rows.append(alternate(options, "one epoch", epoch_seconds))
+    print_table(rows)
+    if not options.quick:
+        quality(options)
+
+
+if __name__ == "__main__":
+    main()
