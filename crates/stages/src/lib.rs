@@ -1,7 +1,40 @@
 //! What each stage kind is: parameters, ports and checks. How it runs is the worker's.
+//!
+//! A kind is one file here, one line in [`KINDS`], one arm of [`Params`], and one file in the worker. Nothing here
+//! opens a data file: a check sees the facts that stages before it declared, and the headers of sources.
 
+mod boosting;
+mod check;
+mod compare;
+mod evaluate;
+mod export;
+mod fact;
+mod features;
+mod finetune;
+mod freeze;
+mod predict;
+mod preprocess;
+mod rows;
+mod subnet;
+mod table;
+mod train;
 mod training;
+mod tsne;
 
-pub use training::{
-    Adam, Batch, ClipGradient, EarlyStopping, Loss, Metric, Optimizer, Sgd, Training,
-};
+pub use boosting::GradientBoosting;
+pub use check::{Context, Imported, SourceFact};
+pub use compare::Compare;
+pub use evaluate::Evaluate;
+pub use export::{Export, Import};
+pub use fact::{BoosterFact, DatasetFact, Fact, FeaturesFact, LabelFact, NetworkFact};
+pub use features::ExtractFeatures;
+pub use finetune::Finetune;
+pub use freeze::{Freeze, Unfreeze};
+pub use predict::Predict;
+pub use preprocess::Preprocess;
+pub use rows::{RowSet, Rows};
+pub use subnet::LoadSubnet;
+pub use table::{Declaration, KINDS, Params, Reference, Stage, declaration};
+pub use train::Train;
+pub use training::{Adam, Batch, ClipGradient, EarlyStopping, Loss, Metric, Optimizer, Sgd, Training};
+pub use tsne::Tsne;

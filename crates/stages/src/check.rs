@@ -1,0 +1,169 @@
+//! What a stage's check sees, and how it reports.
+
+use std::collections::BTreeMap;
+
+use data::{ColumnType, Part, Source};
+use network::Network;
+use plan::{ArtifactKind, Diagnostic, Place, Segment};
+
+use crate::fact::{BoosterFact, DatasetFact, Fact, FeaturesFact, LabelFact, NetworkFact};
+use crate::rows::{RowSet, Rows};
+use crate::training::Metric;
+
+/// What is known of a source before its rows are read.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SourceFact {
+    /// Its declaration.
+    pub source: Source,
+    /// The file, resolved; the path as written where it was not found.
+    pub file: String,
+    /// Its header; `None` where it could not be read, which has been reported.
+    pub columns: Option<Vec<String>>,
+    /// The seed of its split.
+    pub seed: u64,
+}
+
+impl SourceFact {
+    /// All rows of the source called `name`.
+    pub fn rows(&self, name: &str) -> Rows {
+        let split = match &self.source.split {
+            Some(split) => format!("{split:?} seed {}", split.seed.unwrap_or(self.seed)),
+            None => String::new(),
+        };
+        Rows { source: name.into(), file: self.file.clone(), split, parts: [].into() }
+    }
+
+    /// Parts that the split makes; a split column may make all.
+    pub fn parts(&self) -> Vec<Part> {
+        match &self.source.split {
+            Some(split) if split.column.is_some() => Part::ALL.to_vec(),
+            Some(split) => split.fractions().into_iter().map(|(part, _)| part).collect(),
+            None => vec![],
+        }
+    }
+}
+
+/// What is known of a folder that an `import` stage takes in.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Imported {
+    /// Its `network.json`.
+    pub network: Network,
+    /// The columns and label of its `transform.json`, where it has one.
+    pub transform: Option<(BTreeMap<String, ColumnType>, Option<LabelFact>)>,
+}
+
+/// What one stage's check sees. Facts of stages that are themselves wrong are absent: they have been reported.
+pub struct Context<'a> {
+    /// The stage being checked.
+    pub stage: &'a str,
+    /// Inputs of the stage as (port, stage or source), in port order, those that follow from other stages included.
+    pub inputs: Vec<(&'static str, String)>,
+    /// Facts by stage, one for each output port.
+    pub facts: &'a BTreeMap<String, Vec<(&'static str, Fact)>>,
+    /// Sources by name.
+    pub sources: &'a BTreeMap<String, SourceFact>,
+    /// What `import` stages take in, by stage; absent where the folder could not be read, which has been reported.
+    pub imports: &'a BTreeMap<String, Imported>,
+    /// What has been found.
+    pub diagnostics: Vec<Diagnostic>,
+}
+
+impl Context<'_> {
+    /// The place of a key of this stage.
+    pub fn place(&self, key: &str) -> Place {
+        Place::stage(self.stage).join(key)
+    }
+
+    /// The place further inside a key of this stage.
+    pub fn inside<const N: usize>(&self, segments: [Segment; N]) -> Place {
+        Place::stage(self.stage).extend(segments)
+    }
+
+    /// Reports a mistake.
+    pub fn report(&mut self, diagnostic: Diagnostic) {
+        self.diagnostics.push(diagnostic);
+    }
+
+    fn fact(&self, stage: &str, kind: ArtifactKind) -> Option<&Fact> {
+        self.facts.get(stage)?.iter().map(|(_, fact)| fact).find(|fact| fact.kind() == kind)
+    }
+
+    /// The data set that a stage makes.
+    pub fn dataset(&self, stage: &str) -> Option<DatasetFact> {
+        match self.fact(stage, ArtifactKind::Dataset)? {
+            Fact::Dataset(fact) => Some(fact.clone()),
+            _ => None,
+        }
+    }
+
+    /// The transform that a stage makes.
+    pub fn transform(&self, stage: &str) -> Option<DatasetFact> {
+        match self.fact(stage, ArtifactKind::Transform)? {
+            Fact::Transform(fact) => Some(fact.clone()),
+            _ => None,
+        }
+    }
+
+    /// The network that a stage makes.
+    pub fn network(&self, stage: &str) -> Option<NetworkFact> {
+        match self.fact(stage, ArtifactKind::Network)? {
+            Fact::Network(fact) => Some(fact.clone()),
+            _ => None,
+        }
+    }
+
+    /// The features that a stage makes.
+    pub fn features(&self, stage: &str) -> Option<FeaturesFact> {
+        match self.fact(stage, ArtifactKind::Features)? {
+            Fact::Features(fact) => Some(fact.clone()),
+            _ => None,
+        }
+    }
+
+    /// The gradient-boosted head that a stage makes.
+    pub fn booster(&self, stage: &str) -> Option<BoosterFact> {
+        match self.fact(stage, ArtifactKind::Booster)? {
+            Fact::Booster(fact) => Some(fact.clone()),
+            _ => None,
+        }
+    }
+
+    /// Metrics that a stage measures.
+    pub fn metrics(&self, stage: &str) -> Option<Vec<Metric>> {
+        match self.fact(stage, ArtifactKind::Metrics)? {
+            Fact::Metrics(metrics) => Some(metrics.clone()),
+            _ => None,
+        }
+    }
+
+    /// Reports a part that the data set's split does not make; gives the part that is meant.
+    ///
+    /// Without a wish it is the test part, else the validation part, else all rows.
+    pub fn part(&mut self, wish: Option<Part>, data: &DatasetFact) -> Option<Part> {
+        if let Some(part) = wish {
+            if !data.parts.contains(&part) {
+                let names: Vec<&str> = data.parts.iter().map(|part| part.name()).collect();
+                let hint = match names.is_empty() {
+                    true => {
+                        format!("give `{}` a `split`, or leave `part` out to use all rows", data.rows.source)
+                    }
+                    false => format!("it has {}", names.join(", ")),
+                };
+                let message = format!("the data has no {} part", part.name());
+                self.report(Diagnostic::new("unknown-part", self.place("part"), message).hint(hint));
+            }
+            return Some(part);
+        }
+        [Part::Test, Part::Valid].into_iter().find(|part| data.parts.contains(part))
+    }
+
+    /// Reports measuring on rows that were trained or fitted on.
+    pub fn unseen(&mut self, fitted: &RowSet, rows: &Rows, key: &str) {
+        if let Some(why) = fitted.overlap(rows) {
+            let message = format!("this evaluates on rows that were trained or fitted on: {why}");
+            let hint = "evaluate on a part that nothing was fitted on: `part = \"valid\"` or `part = \"test\"`, with a `split` on the source";
+            let place = if key.is_empty() { Place::stage(self.stage) } else { self.place(key) };
+            self.report(Diagnostic::new("evaluates-on-training-rows", place, message).hint(hint));
+        }
+    }
+}

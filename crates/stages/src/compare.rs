@@ -1,0 +1,67 @@
+//! `compare`: evaluations side by side.
+
+use std::collections::BTreeMap;
+
+use plan::{ArtifactKind, Diagnostic};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::check::Context;
+use crate::fact::Fact;
+use crate::table::{Params, Reference, Stage};
+use crate::training::Metric;
+
+/// Puts evaluations side by side: `comparison.csv`, `comparison.json`, and a bar plot as SVG and PNG.
+///
+/// Output: `comparison`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Compare {
+    /// The `evaluate` stages, in the order of the table.
+    #[schemars(length(min = 1))]
+    pub stages: Vec<String>,
+    /// What each is called in the table; by default the stages' names.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub labels: Option<Vec<String>>,
+    /// The metric that the plot shows and the best is found by; by default the first that all have.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub metric: Option<Metric>,
+}
+
+impl Stage for Compare {
+    fn references(&self, _: &BTreeMap<String, Params>) -> Vec<Reference> {
+        Reference::list("stages", &self.stages, &[ArtifactKind::Metrics]).collect()
+    }
+
+    fn check(&self, context: &mut Context<'_>) -> Vec<(&'static str, Fact)> {
+        if let Some(labels) = self.labels.as_ref().filter(|labels| labels.len() != self.stages.len()) {
+            let message = format!("{} labels for {} stages", labels.len(), self.stages.len());
+            let hint = "give one label for each stage, in the same order";
+            context.report(Diagnostic::new("label-count", context.place("labels"), message).hint(hint));
+        }
+        let measured: Option<Vec<Vec<Metric>>> =
+            self.stages.iter().map(|stage| context.metrics(stage)).collect();
+        let Some(measured) = measured else { return vec![] };
+        let common: Vec<Metric> = measured
+            .first()
+            .map(|first| first.iter().copied().filter(|m| measured.iter().all(|of| of.contains(m))).collect())
+            .unwrap_or_default();
+        if common.is_empty() {
+            let hint = "give the evaluations the same `metrics`";
+            context.report(
+                Diagnostic::new(
+                    "no-common-metric",
+                    context.place("stages"),
+                    "these evaluations share no metric",
+                )
+                .hint(hint),
+            );
+        } else if let Some(metric) = self.metric.filter(|metric| !common.contains(metric)) {
+            let names: Vec<&str> = common.iter().map(|metric| metric.name()).collect();
+            let message = format!("not every evaluation measures {}", metric.name());
+            let hint = format!("all measure {}", names.join(", "));
+            context.report(Diagnostic::new("no-common-metric", context.place("metric"), message).hint(hint));
+        }
+        vec![("comparison", Fact::Plain(ArtifactKind::Comparison))]
+    }
+}

@@ -1,0 +1,181 @@
+//! `evaluate`: metrics of a network or a boosted head on rows that it has not seen.
+
+use std::collections::BTreeMap;
+
+use data::{LabelKind, Part};
+use plan::{ArtifactKind, Diagnostic, Place};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::boosting::{classes, joined};
+use crate::check::Context;
+use crate::fact::{DatasetFact, Fact};
+use crate::features::fits;
+use crate::table::{Params, Reference, Stage};
+use crate::train::check_metric;
+use crate::training::Metric;
+
+/// Measures a network or a gradient-boosted head on rows that nothing was fitted on.
+///
+/// Output: `metrics`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Evaluate {
+    /// The network or the boosted head.
+    pub model: String,
+    /// The encoded rows; for a boosted head by default those it was trained on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub data: Option<String>,
+    /// Features for a boosted head; by default those it was trained on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub features: Option<Vec<String>>,
+    /// Which rows; by default the test part, else the valid part, else all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub part: Option<Part>,
+    /// What is measured; by default what fits the label.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub metrics: Vec<Metric>,
+}
+
+impl Stage for Evaluate {
+    fn references(&self, stages: &BTreeMap<String, Params>) -> Vec<Reference> {
+        model_references(&self.model, self.data.as_deref(), self.features.as_deref(), stages)
+    }
+
+    fn check(&self, context: &mut Context<'_>) -> Vec<(&'static str, Fact)> {
+        let Some((fitted, data, kind)) =
+            check_model(&self.model, self.data.as_deref(), self.features.as_deref(), context)
+        else {
+            return vec![];
+        };
+        if data.label.is_none() {
+            let hint = "add `label = \"...\"` to the preprocess stage";
+            context.report(
+                Diagnostic::new("no-label", context.place("data"), "the data has no label to compare with")
+                    .hint(hint),
+            );
+        }
+        for (index, metric) in self.metrics.iter().enumerate() {
+            let place = context.inside(["metrics".into(), index.into()]);
+            if classes(kind) {
+                check_metric(*metric, place, context);
+            } else if metric.fits_classes() && *metric != Metric::Loss {
+                let message = format!("{} is for classes, and the label is a number", metric.name());
+                context.report(Diagnostic::new("metric-kind", place, message).hint("use rmse, mae or r2"));
+            }
+        }
+        let part = context.part(self.part, &data);
+        let key = if self.part.is_some() { "part" } else { "model" };
+        context.unseen(&fitted, &data.part(part), key);
+        vec![("metrics", Fact::Metrics(self.measured(kind)))]
+    }
+}
+
+impl Evaluate {
+    /// Metrics that are measured for a label of this kind.
+    pub fn measured(&self, label: LabelKind) -> Vec<Metric> {
+        match (self.metrics.is_empty(), label) {
+            (false, _) => self.metrics.clone(),
+            (true, LabelKind::Class) => vec![Metric::Auc, Metric::Accuracy, Metric::Loss],
+            (true, LabelKind::Number) => vec![Metric::Rmse, Metric::Mae, Metric::R2],
+        }
+    }
+}
+
+/// References of a stage that applies a model: a boosted head brings its own data and features unless told otherwise.
+pub(crate) fn model_references(
+    model: &str,
+    data: Option<&str>,
+    features: Option<&[String]>,
+    stages: &BTreeMap<String, Params>,
+) -> Vec<Reference> {
+    let mut references =
+        vec![Reference::new("model", model, &[ArtifactKind::Network, ArtifactKind::Booster])];
+    let (implied_data, implied_features) = implied(model, stages);
+    let implied =
+        |port, name: &str, accepts| Reference { port, key: ("model", None), name: name.to_owned(), accepts };
+    match (data, implied_data) {
+        (Some(name), _) => references.push(Reference::new("data", name, &[ArtifactKind::Dataset])),
+        (None, Some(name)) => references.push(implied("data", &name, &[ArtifactKind::Dataset])),
+        (None, None) => {}
+    }
+    match features {
+        Some(names) => references.extend(Reference::list("features", names, &[ArtifactKind::Features])),
+        None => references
+            .extend(implied_features.iter().map(|name| implied("features", name, &[ArtifactKind::Features]))),
+    }
+    references
+}
+
+/// Data and features that a boosted head was trained on.
+fn implied(model: &str, stages: &BTreeMap<String, Params>) -> (Option<String>, Vec<String>) {
+    match stages.get(model) {
+        Some(Params::GradientBoosting(params)) => (Some(params.data.clone()), params.features.clone()),
+        _ => (None, vec![]),
+    }
+}
+
+/// Reports what does not fit between a model and rows; gives the rows the model has seen, the data, and whether it
+/// tells classes. `None` when an input is wrong, which has been reported.
+pub(crate) fn check_model(
+    model: &str,
+    data: Option<&str>,
+    features: Option<&[String]>,
+    context: &mut Context<'_>,
+) -> Option<(crate::RowSet, DatasetFact, LabelKind)> {
+    if let Some(network) = context.network(model) {
+        if let Some(names) = features.filter(|names| !names.is_empty()) {
+            let message = format!("a network reads the data itself, not features such as `{}`", names[0]);
+            context.report(
+                Diagnostic::new("no-features", context.place("features"), message).hint("remove `features`"),
+            );
+        }
+        let Some(stage) = data else {
+            let place = Place::stage(context.stage);
+            let hint = "add data = \"...\", a preprocess stage";
+            context
+                .report(Diagnostic::new("missing-key", place, "a network needs `data` to run on").hint(hint));
+            return None;
+        };
+        let data = context.dataset(stage)?;
+        if let Some(network) = &network.network
+            && !fits(network, &data, context)
+        {
+            return None;
+        }
+        return Some((network.fitted.union(&data.fitted), data, LabelKind::Class));
+    }
+    let booster = context.booster(model)?;
+    let inputs = context.inputs.clone();
+    let of_port = |port: &str| {
+        inputs.iter().filter(|(p, _)| *p == port).map(|(_, name)| name.clone()).collect::<Vec<_>>()
+    };
+    let data = context.dataset(of_port("data").first()?)?;
+    let (widths, fitted) = joined(&of_port("features"), &data, context)?;
+    let key = if features.is_some() { "features" } else { "model" };
+    if widths.len() != booster.widths.len()
+        || widths.iter().zip(&booster.widths).any(|(a, b)| a.is_some() && b.is_some() && a != b)
+    {
+        let show = |widths: &[Option<usize>]| {
+            let widths: Vec<String> =
+                widths.iter().map(|width| width.map_or("?".into(), |w| w.to_string())).collect();
+            format!("[{}]", widths.join(", "))
+        };
+        let message = format!(
+            "the head was trained on features of widths {}, these are {}",
+            show(&booster.widths),
+            show(&widths)
+        );
+        context.report(
+            Diagnostic::new("shape-mismatch", context.place(key), message)
+                .hint("extract them with the same network"),
+        );
+    }
+    for column in booster.columns.iter().filter(|column| !data.columns.contains_key(*column)) {
+        let message = format!("the head reads a column `{column}` that the data does not have");
+        let hint = "encode the data with `fitted`, the transform that the head was trained with";
+        let key = if features.is_some() { "data" } else { "model" };
+        context.report(Diagnostic::new("missing-column", context.place(key), message).hint(hint));
+    }
+    Some((booster.fitted.union(&fitted), data, booster.label))
+}

@@ -1,0 +1,124 @@
+//! What is known of each output before anything runs: the types of the recipe language.
+
+use std::collections::BTreeMap;
+
+use data::{ColumnType, LabelKind, Part};
+use network::{Input, Network};
+use plan::ArtifactKind;
+
+use crate::rows::{RowSet, Rows};
+use crate::training::{Loss, Metric};
+
+/// What is known of an output.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Fact {
+    /// Encoded rows.
+    Dataset(DatasetFact),
+    /// A fitted transform.
+    Transform(DatasetFact),
+    /// A network with weights.
+    Network(NetworkFact),
+    /// One vector a row.
+    Features(FeaturesFact),
+    /// A gradient-boosted head.
+    Booster(BoosterFact),
+    /// Metrics by name.
+    Metrics(Vec<Metric>),
+    /// Outputs of which only the kind matters.
+    Plain(ArtifactKind),
+}
+
+impl Fact {
+    /// The kind of the output.
+    pub fn kind(&self) -> ArtifactKind {
+        match self {
+            Fact::Dataset(_) => ArtifactKind::Dataset,
+            Fact::Transform(_) => ArtifactKind::Transform,
+            Fact::Network(_) => ArtifactKind::Network,
+            Fact::Features(_) => ArtifactKind::Features,
+            Fact::Booster(_) => ArtifactKind::Booster,
+            Fact::Metrics(_) => ArtifactKind::Metrics,
+            Fact::Plain(kind) => *kind,
+        }
+    }
+}
+
+/// What is known of encoded rows, and of the transform that made them.
+#[derive(Clone, Debug, PartialEq)]
+pub struct DatasetFact {
+    /// All rows.
+    pub rows: Rows,
+    /// Parts that the split makes.
+    pub parts: Vec<Part>,
+    /// Encoded columns.
+    pub columns: BTreeMap<String, ColumnType>,
+    /// The label.
+    pub label: Option<LabelFact>,
+    /// Rows that the transform was fitted on.
+    pub fitted: RowSet,
+}
+
+/// What is known of a label.
+#[derive(Clone, Debug, PartialEq)]
+pub struct LabelFact {
+    /// Its column in the source.
+    pub column: String,
+    /// Classes or a number.
+    pub kind: LabelKind,
+}
+
+impl DatasetFact {
+    /// The columns as a network sees them; sizes are not known yet.
+    pub fn inputs(&self) -> BTreeMap<String, Input> {
+        self.columns.iter().map(|(name, column)| (name.clone(), input(column))).collect()
+    }
+
+    /// The rows of one part; all rows where there is no split.
+    pub fn part(&self, part: Option<Part>) -> Rows {
+        Rows { parts: part.into_iter().collect(), ..self.rows.clone() }
+    }
+}
+
+/// A column as a network sees it, before its size is known.
+fn input(column: &ColumnType) -> Input {
+    match column {
+        ColumnType::Sequence { .. } => Input::Sequence { vocabulary: None },
+        ColumnType::Category => Input::Category { categories: None },
+        ColumnType::Number => Input::Number,
+    }
+}
+
+/// What is known of a network.
+#[derive(Clone, Debug, PartialEq)]
+pub struct NetworkFact {
+    /// Its declaration; `None` where it comes from a folder that could not be read.
+    pub network: Option<Network>,
+    /// What it was trained to minimise; `None` after a cut or before training.
+    pub loss: Option<Loss>,
+    /// Rows that it, or the transform before it, was fitted on.
+    pub fitted: RowSet,
+}
+
+/// What is known of features.
+#[derive(Clone, Debug, PartialEq)]
+pub struct FeaturesFact {
+    /// Values a row, where known.
+    pub width: Option<usize>,
+    /// The rows.
+    pub rows: Rows,
+    /// Rows that the network was fitted on.
+    pub fitted: RowSet,
+}
+
+/// What is known of a gradient-boosted head.
+#[derive(Clone, Debug, PartialEq)]
+pub struct BoosterFact {
+    /// Features it was trained on, by width.
+    pub widths: Vec<Option<usize>>,
+    /// Columns it was trained on.
+    pub columns: Vec<String>,
+    /// Classes or a number.
+    pub label: LabelKind,
+    /// Rows that it, or anything before it, was fitted on.
+    pub fitted: RowSet,
+}

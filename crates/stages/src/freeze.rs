@@ -1,0 +1,129 @@
+//! `freeze` and `unfreeze`: which parameters later training leaves as they are.
+
+use std::collections::BTreeMap;
+
+use network::Selection;
+use plan::{ArtifactKind, Diagnostic, Place};
+use regex::Regex;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::check::Context;
+use crate::fact::{Fact, NetworkFact};
+use crate::table::{Params, Reference, Stage};
+
+/// Keeps parameters as they are in later training. A frozen batch norm uses and keeps its running statistics;
+/// dropout between frozen layers is off.
+///
+/// Output: `network`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Freeze {
+    /// The network.
+    pub network: String,
+    /// Parameters whose full name this regex is found in: `token_embed|review_gru`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub layers: Option<String>,
+    /// The last so many layers that have parameters, instead of `layers`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1))]
+    pub last: Option<usize>,
+}
+
+impl Stage for Freeze {
+    fn references(&self, _: &BTreeMap<String, Params>) -> Vec<Reference> {
+        vec![Reference::new("network", &self.network, &[ArtifactKind::Network])]
+    }
+
+    fn check(&self, context: &mut Context<'_>) -> Vec<(&'static str, Fact)> {
+        self.set(true, context)
+    }
+}
+
+/// Lets frozen parameters train again.
+///
+/// Output: `network`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(transparent)]
+pub struct Unfreeze(pub Freeze);
+
+impl Stage for Unfreeze {
+    fn references(&self, stages: &BTreeMap<String, Params>) -> Vec<Reference> {
+        self.0.references(stages)
+    }
+
+    fn check(&self, context: &mut Context<'_>) -> Vec<(&'static str, Fact)> {
+        self.0.set(false, context)
+    }
+}
+
+impl Freeze {
+    /// Checks the selection, and gives the network with it frozen or not.
+    fn set(&self, frozen: bool, context: &mut Context<'_>) -> Vec<(&'static str, Fact)> {
+        let selection = match self.selection() {
+            Ok(selection) => selection,
+            Err((key, message, hint)) => {
+                let place = if key.is_empty() { Place::stage(context.stage) } else { context.place(key) };
+                context.report(Diagnostic::new("freeze-pattern", place, message).hint(hint));
+                return vec![];
+            }
+        };
+        let Some(fact) = context.network(&self.network) else { return vec![] };
+        let network = match fact.network {
+            None => None,
+            Some(network) => {
+                let Ok(graph) = network.lower() else { return vec![] };
+                match selection.of(&graph) {
+                    Ok(names) => Some((network, names)),
+                    Err(none) => {
+                        let key = if self.layers.is_some() { "layers" } else { "last" };
+                        let message = "this matches no parameter of the network";
+                        let hint = format!("the nearest are {}", none.nearest.join(", "));
+                        context.report(
+                            Diagnostic::new("freeze-matches-nothing", context.place(key), message).hint(hint),
+                        );
+                        return vec![];
+                    }
+                }
+            }
+        };
+        let network = network.map(|(mut network, names)| {
+            if frozen {
+                network.frozen.extend(names);
+            } else {
+                network.frozen.retain(|name| !names.contains(name));
+            }
+            network
+        });
+        vec![("network", Fact::Network(NetworkFact { network, ..fact }))]
+    }
+
+    /// What is selected.
+    ///
+    /// # Errors
+    /// The key that is wrong, a message and a hint.
+    pub fn selection(&self) -> Result<Selection, (&'static str, String, String)> {
+        match (&self.layers, self.last) {
+            (Some(pattern), None) => Regex::new(pattern).map(Selection::Pattern).map_err(|error| {
+                (
+                    "layers",
+                    format!("not a regex: {}", last_line(&error)),
+                    "for example `token_embed|review_gru`".into(),
+                )
+            }),
+            (None, Some(count)) => Ok(Selection::Last(count)),
+            (Some(_), Some(_)) => {
+                Err(("last", "`layers` and `last` exclude each other".into(), "keep one of them".into()))
+            }
+            (None, None) => Err((
+                "",
+                "neither `layers` nor `last` is given".into(),
+                "add layers = \"regex\" or last = N".into(),
+            )),
+        }
+    }
+}
+
+fn last_line(error: &regex::Error) -> String {
+    error.to_string().lines().last().unwrap_or_default().trim_start_matches("error: ").to_owned()
+}

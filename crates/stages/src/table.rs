@@ -1,0 +1,340 @@
+//! The table of stage kinds.
+
+use std::collections::BTreeMap;
+
+use plan::ArtifactKind;
+use schemars::{JsonSchema, Schema, schema_for};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::check::Context;
+use crate::fact::Fact;
+use crate::{
+    Compare, Evaluate, Export, ExtractFeatures, Finetune, Freeze, GradientBoosting, Import, LoadSubnet,
+    Predict, Preprocess, Train, Tsne, Unfreeze,
+};
+
+/// What every kind's params can do.
+pub trait Stage {
+    /// Inputs in port order. `stages` are the recipe's other stages: some inputs follow from them.
+    fn references(&self, stages: &BTreeMap<String, Params>) -> Vec<Reference>;
+
+    /// Reports mistakes and says what is known of each output, in port order. No facts means that an input is
+    /// wrong in a way that has been reported.
+    fn check(&self, context: &mut Context<'_>) -> Vec<(&'static str, Fact)>;
+
+    /// A seed of the stage's own.
+    fn seed(&self) -> Option<u64> {
+        None
+    }
+}
+
+/// An input that names a stage or a source.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reference {
+    /// The input port.
+    pub port: &'static str,
+    /// The key of the params that holds the name, and the index in it where the key holds a list; for an input
+    /// that follows from another stage, the key that led there.
+    pub key: (&'static str, Option<usize>),
+    /// The name.
+    pub name: String,
+    /// Kinds of output that fit; empty for a source.
+    pub accepts: &'static [ArtifactKind],
+}
+
+impl Reference {
+    /// A reference in the key of the same name as the port.
+    pub(crate) fn new(port: &'static str, name: &str, accepts: &'static [ArtifactKind]) -> Self {
+        Reference { port, key: (port, None), name: name.to_owned(), accepts }
+    }
+
+    /// References in a list.
+    pub(crate) fn list<'a>(
+        port: &'static str,
+        names: &'a [String],
+        accepts: &'static [ArtifactKind],
+    ) -> impl Iterator<Item = Reference> + 'a {
+        names.iter().enumerate().map(move |(index, name)| Reference {
+            port,
+            key: (port, Some(index)),
+            name: name.clone(),
+            accepts,
+        })
+    }
+}
+
+/// The params of one stage, by kind.
+#[derive(Clone, Debug, PartialEq)]
+#[expect(missing_docs, reason = "each kind is documented at its params")]
+pub enum Params {
+    Preprocess(Preprocess),
+    Train(Train),
+    Finetune(Finetune),
+    Export(Export),
+    Import(Import),
+    LoadSubnet(LoadSubnet),
+    Freeze(Freeze),
+    Unfreeze(Unfreeze),
+    ExtractFeatures(ExtractFeatures),
+    GradientBoosting(GradientBoosting),
+    Tsne(Tsne),
+    Evaluate(Evaluate),
+    Predict(Predict),
+    Compare(Compare),
+}
+
+/// A line of the table.
+pub struct Declaration {
+    /// The value of `kind`.
+    pub kind: &'static str,
+    /// Version of the implementation: raised whenever the same params and inputs would give other bytes.
+    pub version: u32,
+    /// One line for the reference.
+    pub summary: &'static str,
+    /// Whether the implementation draws at random: the seed is then part of the key.
+    pub draws: bool,
+    /// Whether the result depends on libtorch and the device: the numerics class is then part of the key.
+    pub numeric: bool,
+    /// Keys that name other stages or sources; content stands in for them in the result's key.
+    pub references: &'static [&'static str],
+    /// The schema of the params; `kind` is common to all.
+    pub schema: fn() -> Schema,
+    decode: fn(serde_json::Value) -> Result<Params, serde_json::Error>,
+}
+
+/// Every stage kind.
+pub const KINDS: &[Declaration] = &[
+    Declaration {
+        kind: "preprocess",
+        version: 1,
+        summary: "encodes columns by chains of steps fitted on the training rows",
+        draws: false,
+        numeric: false,
+        references: &["data", "fitted"],
+        schema: schema::<Preprocess>,
+        decode: |params| decode(params, Params::Preprocess),
+    },
+    Declaration {
+        kind: "train",
+        version: 1,
+        summary: "trains a declared network from the start",
+        draws: true,
+        numeric: true,
+        references: &["data"],
+        schema: schema::<Train>,
+        decode: |params| decode(params, Params::Train),
+    },
+    Declaration {
+        kind: "finetune",
+        version: 1,
+        summary: "trains a network on from its weights, perhaps with some layers replaced",
+        draws: true,
+        numeric: true,
+        references: &["network", "data"],
+        schema: schema::<Finetune>,
+        decode: |params| decode(params, Params::Finetune),
+    },
+    Declaration {
+        kind: "export",
+        version: 1,
+        summary: "writes a network as network.json, weights.safetensors and transform.json",
+        draws: false,
+        numeric: false,
+        references: &["network"],
+        schema: schema::<Export>,
+        decode: |params| decode(params, Params::Export),
+    },
+    Declaration {
+        kind: "import",
+        version: 1,
+        summary: "takes in a network that was exported",
+        draws: false,
+        numeric: false,
+        references: &["path"],
+        schema: schema::<Import>,
+        decode: |params| decode(params, Params::Import),
+    },
+    Declaration {
+        kind: "load-subnet",
+        version: 1,
+        summary: "cuts a network at a named node",
+        draws: false,
+        numeric: false,
+        references: &["network"],
+        schema: schema::<LoadSubnet>,
+        decode: |params| decode(params, Params::LoadSubnet),
+    },
+    Declaration {
+        kind: "freeze",
+        version: 1,
+        summary: "keeps parameters as they are in later training",
+        draws: false,
+        numeric: false,
+        references: &["network"],
+        schema: schema::<Freeze>,
+        decode: |params| decode(params, Params::Freeze),
+    },
+    Declaration {
+        kind: "unfreeze",
+        version: 1,
+        summary: "lets frozen parameters train again",
+        draws: false,
+        numeric: false,
+        references: &["network"],
+        schema: schema::<Unfreeze>,
+        decode: |params| decode(params, Params::Unfreeze),
+    },
+    Declaration {
+        kind: "extract-features",
+        version: 1,
+        summary: "runs a network over every row and keeps the values of a node",
+        draws: false,
+        numeric: true,
+        references: &["network", "data"],
+        schema: schema::<ExtractFeatures>,
+        decode: |params| decode(params, Params::ExtractFeatures),
+    },
+    Declaration {
+        kind: "gradient-boosting",
+        version: 1,
+        summary: "boosts trees on features and columns",
+        draws: true,
+        numeric: false,
+        references: &["features", "data"],
+        schema: schema::<GradientBoosting>,
+        decode: |params| decode(params, Params::GradientBoosting),
+    },
+    Declaration {
+        kind: "tsne",
+        version: 1,
+        summary: "draws an embedding table or features in the plane",
+        draws: true,
+        numeric: false,
+        references: &["network", "features", "data"],
+        schema: schema::<Tsne>,
+        decode: |params| decode(params, Params::Tsne),
+    },
+    Declaration {
+        kind: "evaluate",
+        version: 1,
+        summary: "measures a network or a boosted head on rows that it has not seen",
+        draws: false,
+        numeric: true,
+        references: &["model", "data", "features"],
+        schema: schema::<Evaluate>,
+        decode: |params| decode(params, Params::Evaluate),
+    },
+    Declaration {
+        kind: "predict",
+        version: 1,
+        summary: "writes a score and a class for every row",
+        draws: false,
+        numeric: true,
+        references: &["model", "data", "features"],
+        schema: schema::<Predict>,
+        decode: |params| decode(params, Params::Predict),
+    },
+    Declaration {
+        kind: "compare",
+        version: 1,
+        summary: "puts evaluations side by side in a table and a plot",
+        draws: false,
+        numeric: false,
+        // The names of the stages are printed in the table, so they stay in the key.
+        references: &[],
+        schema: schema::<Compare>,
+        decode: |params| decode(params, Params::Compare),
+    },
+];
+
+/// The declaration of a kind.
+pub fn declaration(kind: &str) -> Option<&'static Declaration> {
+    KINDS.iter().find(|declaration| declaration.kind == kind)
+}
+
+impl Declaration {
+    /// Decodes params that the schema has accepted.
+    ///
+    /// # Errors
+    /// Serde's, when they do not fit after all.
+    pub fn decode(&self, params: serde_json::Value) -> Result<Params, serde_json::Error> {
+        (self.decode)(params)
+    }
+}
+
+impl Params {
+    /// The kind's name.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Params::Preprocess(_) => "preprocess",
+            Params::Train(_) => "train",
+            Params::Finetune(_) => "finetune",
+            Params::Export(_) => "export",
+            Params::Import(_) => "import",
+            Params::LoadSubnet(_) => "load-subnet",
+            Params::Freeze(_) => "freeze",
+            Params::Unfreeze(_) => "unfreeze",
+            Params::ExtractFeatures(_) => "extract-features",
+            Params::GradientBoosting(_) => "gradient-boosting",
+            Params::Tsne(_) => "tsne",
+            Params::Evaluate(_) => "evaluate",
+            Params::Predict(_) => "predict",
+            Params::Compare(_) => "compare",
+        }
+    }
+
+    /// What every kind can do.
+    pub fn stage(&self) -> &dyn Stage {
+        match self {
+            Params::Preprocess(params) => params,
+            Params::Train(params) => params,
+            Params::Finetune(params) => params,
+            Params::Export(params) => params,
+            Params::Import(params) => params,
+            Params::LoadSubnet(params) => params,
+            Params::Freeze(params) => params,
+            Params::Unfreeze(params) => params,
+            Params::ExtractFeatures(params) => params,
+            Params::GradientBoosting(params) => params,
+            Params::Tsne(params) => params,
+            Params::Evaluate(params) => params,
+            Params::Predict(params) => params,
+            Params::Compare(params) => params,
+        }
+    }
+
+    /// The params as JSON with every default filled in.
+    ///
+    /// # Errors
+    /// Serde's; a number that is not finite.
+    pub fn to_json(&self) -> Result<serde_json::Value, serde_json::Error> {
+        match self {
+            Params::Preprocess(params) => serde_json::to_value(params),
+            Params::Train(params) => serde_json::to_value(params),
+            Params::Finetune(params) => serde_json::to_value(params),
+            Params::Export(params) => serde_json::to_value(params),
+            Params::Import(params) => serde_json::to_value(params),
+            Params::LoadSubnet(params) => serde_json::to_value(params),
+            Params::Freeze(params) => serde_json::to_value(params),
+            Params::Unfreeze(params) => serde_json::to_value(params),
+            Params::ExtractFeatures(params) => serde_json::to_value(params),
+            Params::GradientBoosting(params) => serde_json::to_value(params),
+            Params::Tsne(params) => serde_json::to_value(params),
+            Params::Evaluate(params) => serde_json::to_value(params),
+            Params::Predict(params) => serde_json::to_value(params),
+            Params::Compare(params) => serde_json::to_value(params),
+        }
+    }
+}
+
+fn schema<T: JsonSchema + Serialize>() -> Schema {
+    schema_for!(T)
+}
+
+fn decode<T: DeserializeOwned>(
+    params: serde_json::Value,
+    wrap: fn(T) -> Params,
+) -> Result<Params, serde_json::Error> {
+    serde_json::from_value(params).map(wrap)
+}

@@ -1,0 +1,219 @@
+//! `train`: a declared network trained from the start; and what `finetune` checks in the same way.
+
+use std::collections::BTreeMap;
+
+use data::{LabelKind, Part};
+use network::{Dim, Layer, Network, Problem};
+use plan::{ArtifactKind, Diagnostic, Place};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::check::Context;
+use crate::fact::{DatasetFact, Fact, NetworkFact};
+use crate::rows::RowSet;
+use crate::table::{Params, Reference, Stage};
+use crate::training::{Loss, Metric, Optimizer, Training};
+
+/// Trains a declared network from the start on the train part; the valid part decides when to stop.
+///
+/// Outputs: `network`, with the last or the best epoch's weights; `history`, the curves.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub struct Train {
+    /// The encoded rows.
+    pub data: String,
+    /// The network.
+    pub network: Declared,
+    /// How it is trained.
+    #[serde(flatten)]
+    pub training: Training,
+}
+
+/// A network as a recipe declares it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Declared {
+    /// Layers, each fed by the one before unless it says `input`.
+    pub layers: Vec<Layer>,
+}
+
+impl Stage for Train {
+    fn references(&self, _: &BTreeMap<String, Params>) -> Vec<Reference> {
+        vec![Reference::new("data", &self.data, &[ArtifactKind::Dataset])]
+    }
+
+    fn check(&self, context: &mut Context<'_>) -> Vec<(&'static str, Fact)> {
+        let Some(data) = context.dataset(&self.data) else { return vec![] };
+        let network = Network {
+            inputs: data.inputs(),
+            layers: self.network.layers.clone(),
+            output: None,
+            frozen: [].into(),
+        };
+        let layers = |problem: &Problem, place: Place| {
+            layer_place(place.join("network").join("layers"), problem, self.network.layers.len())
+        };
+        let fits = check_network(&network, context, layers);
+        let loss = check_training(&self.training, None, &data, fits.then_some(&network), "network", context);
+        let fitted = trained_on(&data);
+        let fact = NetworkFact { network: fits.then_some(network), loss, fitted };
+        outputs(fact)
+    }
+
+    fn seed(&self) -> Option<u64> {
+        self.training.seed
+    }
+}
+
+/// Output ports of a stage that trains.
+pub(crate) fn outputs(fact: NetworkFact) -> Vec<(&'static str, Fact)> {
+    vec![("network", Fact::Network(fact)), ("history", Fact::Plain(ArtifactKind::History))]
+}
+
+/// Rows that training on `data` sees.
+pub(crate) fn trained_on(data: &DatasetFact) -> RowSet {
+    let part = data.parts.contains(&Part::Train).then_some(Part::Train);
+    data.fitted.union(&RowSet([data.part(part)].into()))
+}
+
+/// Reports every mistake of a network; whether it has none.
+pub(crate) fn check_network(
+    network: &Network,
+    context: &mut Context<'_>,
+    place: impl Fn(&Problem, Place) -> (Place, Option<Place>),
+) -> bool {
+    let Err(problems) = network.lower() else { return true };
+    for problem in problems {
+        let (at, other) = place(&problem, Place::stage(context.stage));
+        let name = network.layers.get(problem.layer).map(|layer| layer.name.as_str());
+        let message = match (problem.code, name) {
+            ("shape-mismatch", Some(name)) => format!("`{name}` {}", problem.message),
+            _ => problem.message,
+        };
+        let mut diagnostic = Diagnostic::new(problem.code, at, message);
+        diagnostic.hint = problem.hint;
+        if let Some(other) = other {
+            diagnostic = diagnostic.related(other, "this feeds it");
+        }
+        context.report(diagnostic);
+    }
+    false
+}
+
+/// The place of a problem and of its other layer, where `layers` is the list of `count` layers.
+pub(crate) fn layer_place(layers: Place, problem: &Problem, count: usize) -> (Place, Option<Place>) {
+    let at = match (problem.layer < count, problem.field) {
+        (true, Some(field)) => layers.join(problem.layer).join(field),
+        (true, None) => layers.join(problem.layer),
+        (false, _) => layers.clone(),
+    };
+    (at, problem.related.filter(|other| *other < count).map(|other| layers.join(other)))
+}
+
+/// Reports what does not fit between data, network and training; gives the loss that is meant.
+pub(crate) fn check_training(
+    training: &Training,
+    default: Option<Loss>,
+    data: &DatasetFact,
+    network: Option<&Network>,
+    key: &str,
+    context: &mut Context<'_>,
+) -> Option<Loss> {
+    let Some(label) = &data.label else {
+        let hint = "add `label = \"...\"` to the preprocess stage";
+        context.report(
+            Diagnostic::new("no-label", context.place("data"), "the data has no label to train on")
+                .hint(hint),
+        );
+        return None;
+    };
+    if label.kind == LabelKind::Number {
+        let message =
+            format!("the label `{}` is a number, and the losses here are for classes", label.column);
+        let hint = "set label-kind = \"class\" in the preprocess stage, or use gradient-boosting";
+        context.report(Diagnostic::new("label-kind", context.place("data"), message).hint(hint));
+        return None;
+    }
+    if !data.parts.is_empty() && !data.parts.contains(&Part::Train) {
+        let message = format!("`{}` has no train part", data.rows.source);
+        context.report(
+            Diagnostic::new("unknown-part", context.place("data"), message).hint("add `train` to its split"),
+        );
+    }
+    if let Some(stopping) = &training.early_stopping {
+        if !data.parts.contains(&stopping.part) {
+            let message = format!(
+                "early stopping watches the {} part, which `{}` does not have",
+                stopping.part.name(),
+                data.rows.source
+            );
+            let place = context.inside(["early-stopping".into()]);
+            context
+                .report(Diagnostic::new("unknown-part", place, message).hint("add it to the source's split"));
+        }
+        if stopping.part == Part::Test {
+            let place = context.inside(["early-stopping".into(), "part".into()]);
+            let hint = "watch the valid part; the test part is for the last evaluation";
+            context.report(
+                Diagnostic::new("stops-on-test", place, "early stopping must not see the test part")
+                    .hint(hint),
+            );
+        }
+        check_metric(stopping.metric, context.inside(["early-stopping".into(), "metric".into()]), context);
+    }
+    for (index, metric) in training.metrics.iter().enumerate() {
+        check_metric(*metric, context.inside(["metrics".into(), index.into()]), context);
+    }
+    check_rate(&training.optimizer, context);
+    let loss = training.loss.or(default);
+    let output =
+        network.and_then(|network| network.lower().ok()).map(|graph| graph.nodes[graph.output].clone())?;
+    let shape = &output.signal.shape;
+    let units = output.signal.width().size();
+    let loss = loss.or(match units {
+        Some(1) => Some(Loss::BinaryCrossEntropy),
+        Some(_) => Some(Loss::CategoricalCrossEntropy),
+        None => None,
+    })?;
+    let wants = match loss {
+        Loss::BinaryCrossEntropy => "[batch, 1]: one logit a row",
+        Loss::CategoricalCrossEntropy => "[batch, classes]: one logit a class, at least 2",
+    };
+    let fits = shape.0.len() == 2
+        && shape.0[0] == Dim::Batch
+        && output.signal.ids.is_none()
+        && units.is_some_and(|units| (loss == Loss::BinaryCrossEntropy) == (units == 1));
+    if !fits {
+        let message = format!(
+            "{} needs {wants}, but the network ends in `{}` with shape {shape}",
+            loss.name(),
+            output.name
+        );
+        let key = if training.loss.is_some() { "loss" } else { key };
+        let hint = "end with a dense layer of the right units after pooling the sequence";
+        context.report(Diagnostic::new("output-shape", context.place(key), message).hint(hint));
+    }
+    Some(loss)
+}
+
+/// Reports a metric that is not for classes.
+pub(crate) fn check_metric(metric: Metric, place: Place, context: &mut Context<'_>) {
+    if !metric.fits_classes() {
+        let message = format!("{} is for numbers, and the label names classes", metric.name());
+        context.report(Diagnostic::new("metric-kind", place, message).hint("use loss, accuracy or auc"));
+    }
+}
+
+fn check_rate(optimizer: &Optimizer, context: &mut Context<'_>) {
+    let lr = match optimizer {
+        Optimizer::Adam(adam) | Optimizer::Adamw(adam) => adam.lr,
+        Optimizer::Sgd(sgd) => sgd.lr,
+    };
+    if lr <= 0.0 {
+        let place = context.inside(["optimizer".into(), "lr".into()]);
+        let hint = "a learning rate is above 0, such as 1e-3";
+        context.report(
+            Diagnostic::new("out-of-range", place, "with this learning rate nothing can move").hint(hint),
+        );
+    }
+}
