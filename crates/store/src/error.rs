@@ -85,7 +85,7 @@ pub enum Error {
         /// The artifact that needs it.
         artifact: Digest,
         /// What is wrong with it.
-        fault: Fault,
+        fault: Box<Fault>,
     },
     /// An artifact may hold plain files only, with names in UTF-8.
     #[error("`{path}` cannot be part of an artifact: {reason}", path = path.display())]

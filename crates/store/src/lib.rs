@@ -7,10 +7,16 @@
 pub mod canonical;
 
 mod artifact;
+mod blobs;
 mod digest;
 mod error;
+mod layout;
+mod locks;
 mod results;
 mod runs;
+mod session;
+mod sources;
+mod stamp;
 mod store;
 mod usage;
 mod verify;
@@ -21,6 +27,7 @@ pub use digest::Digest;
 pub use error::{Error, Result};
 pub use results::ResultRecord;
 pub use runs::{RunInfo, RunLog, RunOutcome, RunRecord, RunState, RunSummary};
-pub use store::{KeyLock, Staging, Store};
+pub use session::Staging;
+pub use store::{KeyLock, Store};
 pub use usage::{Size, Usage};
 pub use verify::{Fault, Problem};

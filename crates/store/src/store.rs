@@ -1,35 +1,39 @@
-//! The store's directory and the operations on artifacts.
+//! The store's directory as a whole. Invariant: clones share one session, so its temporaries live exactly as long
+//! as the last clone or staging folder.
 
 use std::collections::BTreeMap;
+use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use crate::artifact::Artifact;
 use crate::digest::Digest;
-use crate::error::Result;
+use crate::error::{Error, IoContext, Result};
+use crate::layout::Layout;
+use crate::locks::FileLock;
+use crate::session::{Session, Staging};
+use crate::stamp::Stamp;
 use crate::verify::Problem;
 
 /// A store directory. Cheap to clone; clones share what they know.
 #[derive(Clone, Debug)]
-pub struct Store {
-    root: PathBuf,
-}
+pub struct Store(Arc<Shared>);
 
-/// A private folder under `tmp/`, removed on drop.
 #[derive(Debug)]
-pub struct Staging {
-    path: PathBuf,
-}
-
-impl Staging {
-    /// The folder.
-    pub fn path(&self) -> &Path {
-        &self.path
-    }
+struct Shared {
+    layout: Layout,
+    /// `None` when open for reading only.
+    session: Option<Arc<Session>>,
+    hashed: AtomicU64,
+    stamps: Mutex<BTreeMap<Digest, Stamp>>,
+    problems: Mutex<Vec<Problem>>,
 }
 
 /// The right to work on a key, given back on drop or when the process dies.
 #[derive(Debug)]
-pub struct KeyLock {}
+pub struct KeyLock {
+    _lock: FileLock,
+}
 
 impl Store {
     /// Opens a store for reading and writing; creates it where there is none.
@@ -37,7 +41,10 @@ impl Store {
     /// # Errors
     /// When the directory cannot be made or written, is no store, or has a newer format.
     pub fn open(dir: impl AsRef<Path>) -> Result<Self> {
-        Ok(Self { root: dir.as_ref().to_owned() })
+        let layout = layout(dir.as_ref())?;
+        layout.create()?;
+        let session = Session::begin(&layout.tmp())?;
+        Ok(Self::new(layout, Some(Arc::new(session))))
     }
 
     /// Opens a store for reading. A directory that does not exist yet is an empty store.
@@ -45,22 +52,34 @@ impl Store {
     /// # Errors
     /// When the directory is no store, cannot be read, or has a newer format.
     pub fn open_read_only(dir: impl AsRef<Path>) -> Result<Self> {
-        Ok(Self { root: dir.as_ref().to_owned() })
+        let layout = layout(dir.as_ref())?;
+        layout.format()?;
+        Ok(Self::new(layout, None))
     }
 
-    /// The store's directory.
+    fn new(layout: Layout, session: Option<Arc<Session>>) -> Self {
+        Self(Arc::new(Shared {
+            layout,
+            session,
+            hashed: AtomicU64::new(0),
+            stamps: Mutex::default(),
+            problems: Mutex::default(),
+        }))
+    }
+
+    /// The store's directory, as an absolute path.
     pub fn root(&self) -> &Path {
-        &self.root
+        &self.0.layout.root
     }
 
     /// Bytes of file content hashed by this store object and its clones; reusing results must not raise it.
     pub fn hashed_bytes(&self) -> u64 {
-        todo!()
+        self.0.hashed.load(Ordering::Relaxed)
     }
 
     /// Takes the damage met since the last call.
     pub fn take_problems(&self) -> Vec<Problem> {
-        todo!()
+        std::mem::take(&mut *unpoisoned(&self.0.problems))
     }
 
     /// A new private folder on the store's file system.
@@ -68,55 +87,18 @@ impl Store {
     /// # Errors
     /// When it cannot be made.
     pub fn stage_dir(&self) -> Result<Staging> {
-        todo!()
+        Staging::new(self.session()?)
     }
 
-    /// Stores the plain files of a folder as an artifact. The files are moved out of the folder.
-    ///
-    /// # Errors
-    /// When the folder holds anything but plain files and folders, or the store cannot be written.
-    pub fn put_artifact(
-        &self,
-        kind: &str,
-        meta: serde_json::Value,
-        folder: &Path,
-    ) -> Result<(Digest, Artifact)> {
-        let _ = (kind, meta, folder);
-        todo!()
-    }
-
-    /// The manifest of an artifact.
-    ///
-    /// # Errors
-    /// When there is none, or it is damaged.
-    pub fn artifact(&self, digest: &Digest) -> Result<Artifact> {
-        let _ = digest;
-        todo!()
-    }
-
-    /// Where a blob lies, or would lie.
-    pub fn blob_path(&self, digest: &Digest) -> PathBuf {
-        let _ = digest;
-        todo!()
-    }
-
-    /// The paths of an artifact's files by name, after checking size and content of each. A content is hashed
-    /// again only if the file is not the one that was hashed last.
-    ///
-    /// # Errors
-    /// [`crate::Error::Damaged`] when a file is missing or wrong; it has been removed then.
-    pub fn verified(&self, artifact: &Artifact) -> Result<BTreeMap<String, PathBuf>> {
-        let _ = artifact;
-        todo!()
-    }
-
-    /// The checkpoint folder of a key; it stays until [`Store::drop_partial`].
+    /// The checkpoint folder of a key; it stays until [`Store::drop_partial`], also when the process dies.
     ///
     /// # Errors
     /// When it cannot be made.
     pub fn partial(&self, key: &Digest) -> Result<PathBuf> {
-        let _ = key;
-        todo!()
+        self.session()?;
+        let path = self.layout().partial(key);
+        fs::create_dir_all(&path).at("create", &path)?;
+        Ok(path)
     }
 
     /// Removes the checkpoint folder of a key, if there is one.
@@ -124,8 +106,7 @@ impl Store {
     /// # Errors
     /// When it cannot be removed.
     pub fn drop_partial(&self, key: &Digest) -> Result<()> {
-        let _ = key;
-        todo!()
+        self.session()?.discard_dir(&self.layout().partial(key))
     }
 
     /// Waits for the right to work on a key.
@@ -133,8 +114,8 @@ impl Store {
     /// # Errors
     /// When the lock file cannot be made.
     pub fn lock(&self, key: &Digest) -> Result<KeyLock> {
-        let _ = key;
-        todo!()
+        self.session()?;
+        Ok(KeyLock { _lock: FileLock::acquire(&self.layout().lock(key))? })
     }
 
     /// The right to work on a key, or `None` when another thread or process has it.
@@ -142,16 +123,48 @@ impl Store {
     /// # Errors
     /// When the lock file cannot be made.
     pub fn try_lock(&self, key: &Digest) -> Result<Option<KeyLock>> {
-        let _ = key;
-        todo!()
+        self.session()?;
+        let lock = FileLock::try_acquire(&self.layout().lock(key))?;
+        Ok(lock.map(|lock| KeyLock { _lock: lock }))
     }
 
-    /// The digest of a file outside the store, from memory when the file is as it was.
-    ///
-    /// # Errors
-    /// When the file cannot be read.
-    pub fn source_digest(&self, path: &Path) -> Result<Digest> {
-        let _ = path;
-        todo!()
+    pub(crate) fn layout(&self) -> &Layout {
+        &self.0.layout
     }
+
+    pub(crate) fn is_writable(&self) -> bool {
+        self.0.session.is_some()
+    }
+
+    /// The session, or the error that nothing can be written.
+    pub(crate) fn session(&self) -> Result<&Arc<Session>> {
+        self.0.session.as_ref().ok_or_else(|| Error::ReadOnly { path: self.root().to_owned() })
+    }
+
+    /// Hashes a file and counts its bytes.
+    pub(crate) fn hash_file(&self, path: &Path) -> Result<Digest> {
+        let (digest, bytes) = Digest::of_file_sized(path)?;
+        self.0.hashed.fetch_add(bytes, Ordering::Relaxed);
+        Ok(digest)
+    }
+
+    /// The stamps of the blobs that this process has verified.
+    pub(crate) fn stamps(&self) -> MutexGuard<'_, BTreeMap<Digest, Stamp>> {
+        unpoisoned(&self.0.stamps)
+    }
+
+    /// Keeps a problem for [`Store::take_problems`].
+    pub(crate) fn report(&self, problem: Problem) {
+        tracing::warn!(%problem, "damage in the store");
+        unpoisoned(&self.0.problems).push(problem);
+    }
+}
+
+fn layout(dir: &Path) -> Result<Layout> {
+    Ok(Layout { root: std::path::absolute(dir).at("find", dir)? })
+}
+
+/// No code between lock and unlock leaves these collections in a state that the next holder could not use.
+fn unpoisoned<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
