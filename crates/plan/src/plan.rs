@@ -164,12 +164,15 @@ impl Plan {
             }
         }
         match toposort(&graph, None) {
-            Ok(order) => Ok(Plan { name, seed, sources, graph, order }),
+            Ok(_) => {
+                let order = given_order(&graph);
+                Ok(Plan { name, seed, sources, graph, order })
+            }
             Err(cycle) => Err(cycle_path(&graph, cycle.node_id())),
         }
     }
 
-    /// Stages, every stage after the ones it needs.
+    /// Stages, every stage after the ones it needs, else in the order in which they were given.
     pub fn stages(&self) -> impl Iterator<Item = &Stage> {
         self.order.iter().map(|&node| &self.graph[node])
     }
@@ -199,8 +202,7 @@ impl Plan {
     /// The plan cut down to `keep`, which must be closed under "needs".
     #[must_use]
     pub fn restrict(&self, keep: &BTreeSet<String>) -> Plan {
-        let stages: Vec<Stage> =
-            self.stages().filter(|stage| keep.contains(&stage.name)).cloned().collect();
+        let stages: Vec<Stage> = self.stages().filter(|stage| keep.contains(&stage.name)).cloned().collect();
         Plan::new(self.name.clone(), self.seed, self.sources.clone(), stages)
             .expect("a closed part of a plan is a plan")
     }
@@ -216,6 +218,28 @@ impl Plan {
         }
         seen
     }
+}
+
+/// The topological order that is nearest to the order in which the stages were given.
+fn given_order(graph: &DiGraph<Stage, String>) -> Vec<NodeIndex> {
+    let needs = |node| graph.neighbors_directed(node, Direction::Incoming).count();
+    let mut missing: BTreeMap<NodeIndex, usize> =
+        graph.node_indices().map(|node| (node, needs(node))).collect();
+    let mut ready: BTreeSet<NodeIndex> =
+        missing.iter().filter(|(_, missing)| **missing == 0).map(|(node, _)| *node).collect();
+    let mut order = Vec::with_capacity(missing.len());
+    while let Some(node) = ready.pop_first() {
+        order.push(node);
+        for next in graph.neighbors_directed(node, Direction::Outgoing) {
+            if let Some(missing) = missing.get_mut(&next) {
+                *missing -= 1;
+                if *missing == 0 {
+                    ready.insert(next);
+                }
+            }
+        }
+    }
+    order
 }
 
 /// Walks backwards inside the cycle until a stage repeats; given forwards, first stage repeated at the end.
@@ -282,6 +306,14 @@ mod tests {
         assert_eq!(order, ["a", "b", "c"]);
         assert_eq!(plan.upstream(&["b".into()]), ["a".to_string(), "b".into()].into());
         assert_eq!(plan.downstream(&["b".into()]), ["b".to_string(), "c".into()].into());
+    }
+
+    #[test]
+    fn stages_keep_the_given_order_where_they_can() {
+        let plan =
+            plan(vec![stage("d", &[]), stage("c", &["b"]), stage("b", &[]), stage("a", &["d"])]).unwrap();
+        let order: Vec<&str> = plan.stages().map(|s| s.name.as_str()).collect();
+        assert_eq!(order, ["d", "b", "c", "a"]);
     }
 
     #[test]
