@@ -19,6 +19,7 @@ mod table;
 mod text;
 mod transform;
 mod vocabulary;
+mod words;
 
 pub use batches::{Order, batches};
 pub use dataset::{Dataset, PaddedBatch};

@@ -268,6 +268,36 @@ mod tests {
         tokens
     }
 
+    /// Made by CPython 3.11: `re.findall(r"\w+|[^\w\s]", text)`.
+    #[test]
+    fn punctuation_as_python_finds_it() {
+        let cases: &[(&str, &[&str])] = &[
+            ("Hello, world! It's 3.14.", &["Hello", ",", "world", "!", "It", "'", "s", "3", ".", "14", "."]),
+            ("naïve café—déjà vu…", &["naïve", "café", "—", "déjà", "vu", "…"]),
+            ("snake_case x__y _", &["snake_case", "x__y", "_"]),
+            ("日本語テキスト。東京", &["日本語テキスト", "。", "東京"]),
+            ("Привет, мир!", &["Привет", ",", "мир", "!"]),
+            ("हिन्दी शब्द", &["ह", "ि", "न", "्", "द", "ी", "शब", "्", "द"]),
+            ("a\u{301}b e\u{301}", &["a", "\u{301}", "b", "e", "\u{301}"]),
+            ("Ⅻ ² ½ ①", &["Ⅻ", "²", "½", "①"]),
+            ("Ⓐ ☃ 🙂👍🏽", &["Ⓐ", "☃", "🙂", "👍", "🏽"]),
+            ("x\u{200b}y\u{a0}z\u{3000}w\u{1c}v\u{85}u", &["x", "\u{200b}", "y", "z", "w", "v", "u"]),
+            ("İstanbul ǅ ß", &["İstanbul", "ǅ", "ß"]),
+            ("١٢٣ ४५", &["١٢٣", "४५"]),
+            ("rock'n'roll -- \"q\"", &["rock", "'", "n", "'", "roll", "-", "-", "\"", "q", "\""]),
+            ("#tag http://a.b?c=d", &["#", "tag", "http", ":", "/", "/", "a", ".", "b", "?", "c", "=", "d"]),
+            ("ª º µ ·", &["ª", "º", "µ", "·"]),
+            ("\u{203f}\u{2040}", &["\u{203f}", "\u{2040}"]),
+            ("𝟙𝟚 𐍈", &["𝟙𝟚", "𐍈"]),
+            (" ", &[]),
+            ("", &[]),
+            ("a\n\tb\r\nc", &["a", "b", "c"]),
+        ];
+        for (text, expected) in cases {
+            assert_eq!(tokens(&Tokenize::Punctuation, text), *expected, "{text}");
+        }
+    }
+
     #[test]
     fn other_tokenizers() {
         assert_eq!(tokens(&Tokenize::Whitespace, " a  b\u{1c}c\u{a0}d,e\n"), ["a", "b", "c", "d,e"]);

@@ -16,7 +16,8 @@ use crate::source::Part;
 use crate::step::{ColumnType, Index, Step, check_chain};
 use crate::table::Table;
 use crate::text::{TextStep, Tokenizer, clean};
-use crate::vocabulary::{Counts, UNK, Vocabulary, count, merge};
+use crate::vocabulary::{UNK, Vocabulary};
+use crate::words::Words;
 
 /// What to encode of a table.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -249,15 +250,15 @@ impl Chain {
                 let counts = rows
                     .par_chunks(share(rows.len()))
                     .map(|rows| {
-                        let mut counts = Counts::default();
+                        let mut counts = Words::<u64>::default();
                         for &row in rows {
                             let text = clean(&self.text, table.cell(row, column));
-                            let each = |token: &str| count(&mut counts, token);
+                            let each = |token: &str| counts.count(token);
                             tokens.tokenizer.tokens(&text, tokens.counted, each);
                         }
                         counts
                     })
-                    .reduce(Counts::default, merge);
+                    .reduce(Words::default, Words::add);
                 Ok(Fitted::Vocabulary(Vocabulary::new(counts, &tokens.index).ok_or_else(too_many)?))
             }
             End::Category => {

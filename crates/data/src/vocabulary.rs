@@ -2,13 +2,12 @@
 //!
 //! Invariant: word 0 is `<pad>`, word 1 is `<unk>`, no word is there twice.
 
-use std::collections::HashMap;
 use std::sync::OnceLock;
 
-use rustc_hash::FxBuildHasher;
 use serde::{Deserialize, Serialize};
 
 use crate::step::Index;
+use crate::words::Words;
 
 /// The padding's index.
 pub const PAD: i32 = 0;
@@ -17,9 +16,6 @@ pub const UNK: i32 = 1;
 
 const RESERVED: [&str; 2] = ["<pad>", "<unk>"];
 
-/// Counts of words. Its order is never observed.
-pub(crate) type Counts = HashMap<Box<str>, u64, FxBuildHasher>;
-
 /// Words by index, with how often training saw them.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
@@ -27,19 +23,16 @@ pub struct Vocabulary {
     words: Vec<String>,
     counts: Vec<u64>,
     #[serde(skip)]
-    indices: OnceLock<HashMap<Box<str>, i32, FxBuildHasher>>,
+    indices: OnceLock<Words<i32>>,
 }
 
 impl Vocabulary {
     /// The vocabulary of counted words within the limits of `index`. The count of `<unk>` is that of all words
     /// left out. Text that spells a reserved word is unknown. None where the words do not fit in 32 bits.
-    pub(crate) fn new(counts: Counts, index: &Index) -> Option<Self> {
-        let all: u64 = counts.values().sum();
-        let mut words: Vec<(Box<str>, u64)> = counts
-            .into_iter()
-            .filter(|(word, count)| *count >= index.min_count && !RESERVED.contains(&&**word))
-            .collect();
-        words.sort_unstable_by(|left, right| right.1.cmp(&left.1).then_with(|| left.0.cmp(&right.0)));
+    pub(crate) fn new(counts: Words<u64>, index: &Index) -> Option<Self> {
+        let mut words = counts.into_sorted();
+        let all: u64 = words.iter().map(|(_, count)| count).sum();
+        words.retain(|(word, count)| *count >= index.min_count && !RESERVED.contains(&&**word));
         words.truncate(index.max_size.unwrap_or(usize::MAX));
         i32::try_from(words.len() + RESERVED.len()).ok()?;
         let kept: u64 = words.iter().map(|(_, count)| count).sum();
@@ -72,7 +65,7 @@ impl Vocabulary {
 
     /// The index of a word; none where the vocabulary lacks it.
     pub fn index(&self, word: &str) -> Option<i32> {
-        self.indices().get(word).copied()
+        self.indices().get(word)
     }
 
     /// The index of a token of text, `UNK` where the vocabulary lacks it.
@@ -83,7 +76,7 @@ impl Vocabulary {
         }
     }
 
-    fn indices(&self) -> &HashMap<Box<str>, i32, FxBuildHasher> {
+    fn indices(&self) -> &Words<i32> {
         self.indices
             .get_or_init(|| self.words.iter().zip(0..).map(|(word, at)| (word.as_str().into(), at)).collect())
     }
@@ -103,31 +96,14 @@ impl Vocabulary {
     }
 }
 
-/// Adds up two counts.
-pub(crate) fn merge(left: Counts, right: Counts) -> Counts {
-    let (mut large, small) = if left.len() < right.len() { (right, left) } else { (left, right) };
-    small.into_iter().for_each(|(word, count)| *large.entry(word).or_default() += count);
-    large
-}
-
-/// Counts one word more.
-pub(crate) fn count(counts: &mut Counts, word: &str) {
-    match counts.get_mut(word) {
-        Some(count) => *count += 1,
-        None => {
-            counts.insert(word.into(), 1);
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn counted(words: &str) -> Counts {
-        let mut counts = Counts::default();
-        words.split(' ').for_each(|word| count(&mut counts, word));
-        counts
+    fn counted(text: &str) -> Words<u64> {
+        let mut words = Words::default();
+        text.split(' ').for_each(|word| words.count(word));
+        words
     }
 
     #[test]
@@ -141,13 +117,5 @@ mod tests {
         let few = Vocabulary::new(counts(), &Index { min_count: 2, max_size: Some(2) }).unwrap();
         assert_eq!(few.words(), ["<pad>", "<unk>", "d", "a"]);
         assert_eq!(few.counts(), [0, 5, 3, 2]);
-    }
-
-    #[test]
-    fn counts_add_up_either_way() {
-        let (one, two) = ("a b a", "b c");
-        let merged = merge(counted(one), counted(two));
-        assert_eq!(merged, merge(counted(two), counted(one)));
-        assert_eq!(merged, counted("a b a b c"));
     }
 }

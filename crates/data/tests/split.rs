@@ -1,0 +1,77 @@
+//! Which rows go to which part, through files.
+
+use std::collections::BTreeMap;
+use std::fs;
+
+use data::{Draws, Error, Part, Source, Split, Table, assign};
+use proptest::prelude::*;
+
+fn parts(text: &str, id: Option<&str>, split: &str, seed: u64) -> Result<Vec<Option<Part>>, Error> {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("t.csv");
+    fs::write(&path, text).unwrap();
+    let split: Split = serde_json::from_str(split).unwrap();
+    let source = Source { split: Some(split), id: id.map(str::to_owned), ..Source::new("t.csv") };
+    assign(&Table::read(&path, &source)?, &source, seed)
+}
+
+fn count(parts: &[Option<Part>], part: Part) -> usize {
+    parts.iter().filter(|own| **own == Some(part)).count()
+}
+
+const THREE: &str = r#"{"train":0.64,"valid":0.16,"test":0.2,"stratify":"label"}"#;
+
+#[test]
+fn fractions_are_exact_in_every_stratum() {
+    let rows: Vec<String> = (0..25_000).map(|row| format!("text {row},{}\n", row % 2)).collect();
+    let parts = parts(&format!("text,label\n{}", rows.concat()), None, THREE, 7).unwrap();
+    for label in 0..2 {
+        let of_label: Vec<_> = parts.iter().skip(label).step_by(2).copied().collect();
+        assert_eq!(Part::ALL.map(|part| count(&of_label, part)), [8000, 2000, 2500]);
+    }
+}
+
+#[test]
+fn seeds_and_ids() {
+    let rows = |shift: usize| (0..100).map(|row| format!("{},{row}\n", row + shift)).collect::<String>();
+    let half = r#"{"train":0.5,"test":0.5}"#;
+    let of = |shift, id, split, seed| parts(&format!("id,text\n{}", rows(shift)), id, split, seed).unwrap();
+    assert_ne!(of(0, None, half, 1), of(0, None, half, 2));
+    assert_eq!(of(0, None, half, 1), of(0, None, r#"{"train":0.5,"test":0.5,"seed":1}"#, 2));
+    // A row's name is not its content.
+    assert_eq!(of(0, Some("id"), half, 1), of(9, Some("id"), half, 1));
+    assert_ne!(of(0, None, half, 1), of(9, None, half, 1));
+}
+
+#[test]
+fn a_column_says_the_part() {
+    let split = r#"{"column":"part"}"#;
+    let read = parts("x,part\n1,train\n2,Dev\n3, test \n4,validation", None, split, 0).unwrap();
+    assert_eq!(read, [Part::Train, Part::Valid, Part::Test, Part::Valid].map(Some));
+    let error = parts("x,part\n\"1\n\",train\n2,holdout\n", None, split, 0).unwrap_err();
+    assert!(error.to_string().ends_with("t.csv:4:3: `holdout` in column `part` names no part"), "{error}");
+    let error = parts("x,prt\n1,train\n", None, split, 0).unwrap_err();
+    assert_eq!(error.hint().unwrap(), "did you mean `prt`?");
+    assert!(matches!(parts("x\n1\n", None, r#"{"train":0.5}"#, 0), Err(Error::Split { .. })));
+}
+
+proptest! {
+    #[test]
+    fn the_order_of_the_file_does_not_matter(
+        texts in prop::collection::vec((0u32..40, 0u32..3), 1..60), seed: u64,
+    ) {
+        let table = |rows: &[(u32, u32)]| {
+            let rows: Vec<String> = rows.iter().map(|(text, label)| format!("{text},{label}\n")).collect();
+            format!("text,label\n{}", rows.concat())
+        };
+        let first = parts(&table(&texts), None, THREE, seed).unwrap();
+        prop_assert!(first.iter().all(Option::is_some));
+        let by_row: BTreeMap<_, _> = texts.iter().zip(&first).collect();
+        // Equal rows are in one part.
+        prop_assert!(texts.iter().zip(&first).all(|(row, part)| by_row[row] == part));
+        let mut shuffled = texts.clone();
+        Draws::new(seed, "test", &[]).shuffle(&mut shuffled);
+        let second = parts(&table(&shuffled), None, THREE, seed).unwrap();
+        prop_assert!(shuffled.iter().zip(&second).all(|(row, part)| by_row[row] == part));
+    }
+}
