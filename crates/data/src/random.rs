@@ -2,8 +2,8 @@
 //!
 //! Method: BLAKE3 hashes (seed, purpose, place) to the 256-bit state of xoshiro256++ (Blackman and Vigna,
 //! "Scrambled linear pseudorandom number generators", 2021). No state is ever saved: whoever needs the draws
-//! of (epoch, step, sample) again makes them again. One draw takes about a nanosecond, a fresh stream about
-//! 150.
+//! of (epoch, step, sample) again makes them again. A fresh stream costs one short hash, so draws in bulk share
+//! a stream.
 
 /// A stream of draws.
 #[derive(Clone, Debug)]

@@ -1,4 +1,5 @@
 //! From a table to a mapped data set: fitting, applying, writing, opening, and damage.
+#![expect(clippy::unwrap_used, reason = "a test that cannot set itself up has failed")]
 
 use std::collections::BTreeMap;
 use std::fs;
