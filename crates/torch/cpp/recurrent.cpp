@@ -29,18 +29,27 @@ constexpr int64_t SLICE = 24;
 // Below so many multiplications starting a thread costs more than it saves.
 constexpr int64_t WORTH_A_THREAD = 2'000'000;
 
-const Kernels &kernels() {
+// The instruction sets that this build has and this machine runs, worst first.
+const std::vector<const Kernels *> &available() {
+  static const std::vector<const Kernels *> sets = [] {
+    std::vector<const Kernels *> found{&baseline};
 #if defined(__x86_64__)
-  static const Kernels &best = __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") &&
-                                       __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl")
-                                   ? avx512
-                               : __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") ? avx2
-                                                                                                 : baseline;
-  return best;
-#else
-  return baseline;
+    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) {
+      found.push_back(&avx2);
+      if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") &&
+          __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl")) {
+        found.push_back(&avx512);
+      }
+    }
 #endif
+    return found;
+  }();
+  return sets;
 }
+
+std::atomic<size_t> ceiling{SIZE_MAX};
+
+const Kernels &kernels() { return *available()[std::min(ceiling.load(), available().size() - 1)]; }
 
 // Runs body(task, worker) for every task on up to `threads` threads. The body must not throw.
 template <typename Body>
@@ -258,4 +267,10 @@ extern "C" int pipeline_recurrent(int64_t cell, const void *const *tensors, int6
   } catch (const std::exception &error) {
     return fail(error.what());
   }
+}
+
+// Keeps to the worst `sets` instruction sets, for tests, while nothing else runs; says how many there are to use.
+extern "C" int64_t pipeline_recurrent_limit(int64_t sets) {
+  recurrent::ceiling = static_cast<size_t>(sets - 1);
+  return static_cast<int64_t>(recurrent::available().size());
 }

@@ -180,3 +180,56 @@ fn checked(
         None => Ok(lengths),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[expect(unsafe_code, reason = "the kernels are C++")]
+    unsafe extern "C" {
+        fn pipeline_recurrent_limit(sets: i64) -> i64;
+    }
+
+    #[expect(unsafe_code, reason = "the kernels are C++")]
+    fn limit(sets: i64) -> i64 {
+        // SAFETY: this is the only test of its program that runs a layer.
+        unsafe { pipeline_recurrent_limit(sets) }
+    }
+
+    /// Outputs and gradients of one LSTM and one GRU in one kind of float.
+    fn results(kind: Kind) -> Vec<Tensor> {
+        let wave = |shape: [i64; 3]| {
+            let count = shape.iter().product::<i64>();
+            (Tensor::arange(count, (Kind::Double, Device::Cpu)) * 0.7).sin().reshape(shape).to_kind(kind)
+        };
+        let lengths = Tensor::from_slice(&[5_i64, 9, 0, 1, 9, 3, 7]);
+        let mut results = Vec::new();
+        for cell in [Cell::Gru, Cell::Lstm] {
+            let rows = cell.gates() * 19;
+            let input = wave([7, 9, 21]).set_requires_grad(true);
+            let w_ih = wave([1, rows, 21]).squeeze_dim(0).set_requires_grad(true);
+            let w_hh = (wave([1, rows, 19]).squeeze_dim(0) * 0.2).detach().set_requires_grad(true);
+            let b_ih = wave([1, 1, rows]).reshape([rows]).set_requires_grad(true);
+            let b_hh = (wave([1, 1, rows]) * 0.5).reshape([rows]).detach().set_requires_grad(true);
+            let one = DirectionWeights { w_ih: &w_ih, w_hh: &w_hh, b_ih: &b_ih, b_hh: &b_hh };
+            let (output, last) = layer(cell, &input, &lengths, &[one, one]).unwrap();
+            (output.square().sum(kind) + last.sum(kind)).backward();
+            results.extend([output.detach(), last.detach()]);
+            results.extend([&input, &w_ih, &w_hh, &b_ih, &b_hh].map(Tensor::grad));
+        }
+        results
+    }
+
+    #[test]
+    fn every_instruction_set_equals_double_precision() {
+        let expected = results(Kind::Double);
+        for sets in 1..=limit(1) {
+            limit(sets);
+            for (place, (left, right)) in results(Kind::Float).iter().zip(&expected).enumerate() {
+                let scale = right.abs().max().double_value(&[]).max(1.0);
+                let off = (left.to_kind(Kind::Double) - right).abs().max().double_value(&[]) / scale;
+                assert!(off < 1e-5, "{sets} sets: result {place} is {off} off");
+            }
+        }
+    }
+}

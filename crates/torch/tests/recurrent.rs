@@ -27,7 +27,7 @@ fn run(
         .chunks(4)
         .map(|one| DirectionWeights { w_ih: &one[0], w_hh: &one[1], b_ih: &one[2], b_hh: &one[3] })
         .collect();
-    let (output, last) = layer(&input, lengths, &directions).unwrap();
+    let (output, last) = layer(&input, lengths, &directions).expect("the shapes fit");
     let loss = (&output * &grads.0).sum(input.kind()) + (&last * &grads.1).sum(input.kind());
     if loss.requires_grad() {
         loss.backward();
@@ -40,7 +40,8 @@ fn run(
 }
 
 fn random(shape: &[i64], seed: u64) -> Tensor {
-    torch::random::seeded(seed, || Tensor::randn(shape, (Kind::Float, Device::Cpu))).unwrap()
+    torch::random::seeded(seed, || Tensor::randn(shape, (Kind::Float, Device::Cpu)))
+        .expect("the shape is valid")
 }
 
 struct Case {
