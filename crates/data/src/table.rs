@@ -2,6 +2,7 @@
 //!
 //! Invariant: every column has as many cells as the table has rows, and there is at least one row.
 
+use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read};
@@ -14,7 +15,7 @@ use crate::scan::{Scanner, Unclosed};
 use crate::source::{Format, Source};
 
 /// A table of text cells.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Table {
     path: PathBuf,
     delimiter: u8,
@@ -24,7 +25,7 @@ pub struct Table {
     starts: Vec<u64>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 struct Column {
     text: String,
     ends: Vec<usize>,
@@ -95,6 +96,24 @@ impl Table {
             return Err(Error::HeaderOnly { path: path.into() });
         }
         Ok(Self { path: path.into(), delimiter, names, columns, starts })
+    }
+
+    /// The table with some columns under other names, `old` to `new`.
+    ///
+    /// # Errors
+    /// When there is no such column, or two would have one name.
+    pub fn renamed(mut self, names: &BTreeMap<String, String>) -> Result<Self, Error> {
+        let columns = names.keys().map(|old| self.column(old)).collect::<Result<Vec<usize>, Error>>()?;
+        for (column, new) in columns.into_iter().zip(names.values()) {
+            self.names[column].clone_from(new);
+        }
+        for (column, name) in self.names.iter().enumerate() {
+            if self.names[..column].contains(name) {
+                let place = Place { path: self.path.clone(), line: 1, column: 1 };
+                return Err(Error::DuplicateColumn { place, name: name.clone() });
+            }
+        }
+        Ok(self)
     }
 
     /// The file that the table was read from.

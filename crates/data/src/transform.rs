@@ -50,7 +50,7 @@ pub struct FittedColumn {
 }
 
 /// What fitting learnt about a column.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Fitted {
     /// The words of a sequence.
@@ -86,7 +86,7 @@ impl FittedColumn {
 impl Transform {
     /// Fits on the rows of `Part::Train`, or on all rows where no row has a part. `parts` has one entry a row.
     pub fn fit(table: &Table, parts: &[Option<Part>], spec: &Spec) -> Result<Self, Error> {
-        if spec.columns.is_empty() {
+        if spec.columns.is_empty() && spec.label.is_none() {
             return Err(Error::NoColumns);
         }
         if let Some(column) = spec.label.as_ref().filter(|label| spec.columns.contains_key(*label)) {
@@ -108,6 +108,27 @@ impl Transform {
         let label = spec.label.as_ref();
         let label = label.map(|name| FittedLabel::fit(table, &rows, name, spec.label_kind)).transpose()?;
         Ok(Self { version: VERSION, columns, label })
+    }
+
+    /// This transform for a table that has more columns, fitted here, and whose label may have another name: its
+    /// classes stay those of the first fit. Without a first label `spec` fits one.
+    ///
+    /// # Errors
+    /// As [`Transform::fit`]; a column that is fitted already keeps its first fit.
+    pub fn extended(mut self, table: &Table, parts: &[Option<Part>], spec: &Spec) -> Result<Self, Error> {
+        let fit_label = spec.label.is_some() && self.label.is_none();
+        if !spec.columns.is_empty() || fit_label {
+            let label = if fit_label { spec.label.clone() } else { None };
+            let more = Self::fit(table, parts, &Spec { label, ..spec.clone() })?;
+            for (name, column) in more.columns {
+                self.columns.entry(name).or_insert(column);
+            }
+            self.label = self.label.or(more.label);
+        }
+        if let (Some(label), Some(name)) = (&mut self.label, &spec.label) {
+            label.column.clone_from(name);
+        }
+        Ok(self)
     }
 
     /// Encodes every row of a table; `parts` has one entry a row. `with_label` asks for the label, whose column

@@ -26,6 +26,14 @@ pub struct Vocabulary {
     indices: OnceLock<Words<i32>>,
 }
 
+impl PartialEq for Vocabulary {
+    fn eq(&self, other: &Self) -> bool {
+        self.words == other.words && self.counts == other.counts
+    }
+}
+
+impl Eq for Vocabulary {}
+
 impl Vocabulary {
     /// The vocabulary of counted words within the limits of `index`. The count of `<unk>` is that of all words
     /// left out. Text that spells a reserved word is unknown. None where the words do not fit in 32 bits.

@@ -20,6 +20,8 @@ d,the unseen cat,green,4,pos,valid
 é,!!!!!!,blue,0,neg,test
 ";
 
+const WORDS: &str = r#"["lowercase",{"tokenize":"punctuation"},{"index":{}},{"clip":5}]"#;
+
 struct Work {
     folder: TempDir,
 }
@@ -59,9 +61,8 @@ fn spec(label: Option<&str>, columns: &[(&str, &str)]) -> Spec {
 }
 
 fn whole() -> Spec {
-    let text = r#"["lowercase",{"tokenize":"punctuation"},{"index":{}},{"clip":5}]"#;
     let size = r#"[{"impute":"0"},"number"]"#;
-    spec(Some("label"), &[("text", text), ("color", r#"["category"]"#), ("size", size)])
+    spec(Some("label"), &[("text", WORDS), ("color", r#"["category"]"#), ("size", size)])
 }
 
 #[test]
@@ -276,4 +277,35 @@ fn damage_is_an_error_and_no_panic() {
             "{from}"
         );
     }
+}
+
+#[test]
+fn a_fitted_transform_takes_more_columns_and_another_label_name() {
+    let work = Work::new();
+    let (table, parts) = work.table(TRAINING);
+    let first = Transform::fit(&table, &parts, &spec(Some("label"), &[("text", WORDS)])).unwrap();
+    let (table, parts) = work.table("words,shade,good,part\nthe dog,red,neg,train\ncat,blue,pos,valid\n");
+    let table = table.renamed(&BTreeMap::from([("words".to_owned(), "text".to_owned())])).unwrap();
+    let more = spec(Some("good"), &[("shade", r#"["category"]"#)]);
+    let extended = first.clone().extended(&table, &parts, &more).unwrap();
+
+    // The vocabulary and the classes are the first fit's: of the second table alone `neg` would be the only class.
+    let words = |transform: &Transform| transform.columns()["text"].vocabulary().unwrap().words().to_vec();
+    assert_eq!(words(&extended), words(&first));
+    assert_eq!(extended.label().unwrap().column, "good");
+    assert_eq!(extended.label().unwrap().classes, ["neg", "pos"]);
+    let data = work.dataset(&extended.apply(&table, &parts, true, None).unwrap());
+    assert_eq!(data.label_batch(&[0, 1]), Some(Labels::Class(vec![0, 1])));
+    // `red` was seen in training, `blue` was not.
+    assert_eq!(data.category_batch("shade", &[0, 1]), Some(vec![1, 0]));
+}
+
+#[test]
+fn renaming_needs_the_column_and_a_free_name() {
+    let work = Work::new();
+    let (table, _) = work.table("a,b\n1,2\n");
+    let rename = |old: &str, new: &str| table.clone().renamed(&BTreeMap::from([(old.into(), new.into())]));
+    assert_eq!(rename("a", "c").unwrap().names(), ["c", "b"]);
+    assert!(matches!(rename("x", "c"), Err(Error::UnknownColumn { .. })));
+    assert!(matches!(rename("a", "b"), Err(Error::DuplicateColumn { .. })));
 }

@@ -45,15 +45,15 @@ pub struct GradientBoosting {
     #[schemars(range(min = 1))]
     pub min_rows: usize,
     /// Share of the features that each tree may use.
-    #[serde(default = "whole")]
+    #[serde(default = "half")]
     #[schemars(range(min = 0.0, max = 1.0))]
     pub feature_fraction: f64,
     /// Share of the rows that each tree is grown on.
-    #[serde(default = "whole")]
+    #[serde(default = "most")]
     #[schemars(range(min = 0.0, max = 1.0))]
     pub row_fraction: f64,
     /// Penalty on the squares of the leaves' values.
-    #[serde(default)]
+    #[serde(default = "five")]
     #[schemars(range(min = 0.0))]
     pub l2: f64,
     /// Rounds without improvement on the valid part that are waited for; the best round is kept.
@@ -165,13 +165,21 @@ fn lr() -> f64 {
 }
 
 fn leaves() -> usize {
-    15
+    8
 }
 
 fn min_rows() -> usize {
     10
 }
 
-fn whole() -> f64 {
-    1.0
+fn half() -> f64 {
+    0.5
+}
+
+fn most() -> f64 {
+    0.7
+}
+
+fn five() -> f64 {
+    5.0
 }

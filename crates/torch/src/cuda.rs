@@ -87,3 +87,39 @@ fn gpus() -> Result<usize, Error> {
     load()?;
     guard(|| if Cuda::is_available() { usize::try_from(Cuda::device_count()).unwrap_or(0) } else { 0 })
 }
+
+/// The class of machines whose results agree bit by bit: libtorch's version, the device's architecture, the number
+/// format. Machines of one class that differ in more than this (processors of two makers, say) may still differ in
+/// rounding; machines of two classes always may.
+pub fn numerics_class(device: Device) -> String {
+    let device = match device {
+        Device::Cuda(index) => format!("cuda {}", gpu_model(index)),
+        _ => format!("cpu {} {}", std::env::consts::ARCH, instruction_set()),
+    };
+    format!("libtorch {}, {device}, f32", crate::version())
+}
+
+/// The widest vector instructions that libtorch and our kernels tell apart.
+fn instruction_set() -> &'static str {
+    #[cfg(target_arch = "x86_64")]
+    {
+        if std::arch::is_x86_feature_detected!("avx512f") {
+            return "avx512";
+        }
+        if std::arch::is_x86_feature_detected!("avx2") && std::arch::is_x86_feature_detected!("fma") {
+            return "avx2";
+        }
+    }
+    "baseline"
+}
+
+/// The model as the driver names it; GPUs of one model round alike.
+fn gpu_model(index: usize) -> String {
+    let mut folders: Vec<_> = std::fs::read_dir("/proc/driver/nvidia/gpus")
+        .map(|entries| entries.filter_map(|entry| Some(entry.ok()?.path())).collect())
+        .unwrap_or_default();
+    folders.sort();
+    let text = folders.get(index).and_then(|folder| std::fs::read_to_string(folder.join("information")).ok());
+    let model = text.as_deref().and_then(|text| text.lines().find_map(|line| line.strip_prefix("Model:")));
+    model.map_or_else(|| "unknown model".to_owned(), |model| model.trim().to_owned())
+}

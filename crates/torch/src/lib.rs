@@ -15,7 +15,7 @@ mod threads;
 pub mod values;
 pub mod weights;
 
-pub use cuda::device;
+pub use cuda::{device, numerics_class};
 pub use error::{Error, guard, try_guard};
 pub use tch::{
     Cuda, Device, IndexOp, Kind, NewAxis, NoGradGuard, Reduction, Scalar, TchError, Tensor, TensorIndexer,

@@ -1,0 +1,157 @@
+//! Runs `gradient-boosting`, and joins features and columns to the table that trees see.
+
+use std::ops::ControlFlow;
+
+use boost::{Categories, Examples, Matrix, Objective, Params, Table};
+use data::{ColumnType, Dataset, Labels, Part};
+use plan::{ArtifactKind, Blame, Outcome, Progress, StageError, Task};
+use stages::GradientBoosting;
+
+use crate::Report;
+use crate::error::OrStage;
+use crate::features::Features;
+use crate::files::{BOOSTER, Outputs, write, write_csv, write_picture};
+use crate::inputs::{artifact, dataset, named_artifacts};
+
+pub(crate) fn run(params: &GradientBoosting, task: &Task, report: Report<'_>) -> Result<Outcome, StageError> {
+    let data = dataset(artifact(task, "data")?)?;
+    let columns = match &params.columns {
+        Some(columns) => columns.clone(),
+        None => usable(&data),
+    };
+    let train_rows = match data.description().parts.contains_key(&Part::Train) {
+        true => data.rows_of(Some(Part::Train)),
+        false => (0..data.rows() as u32).collect(),
+    };
+    let valid_rows = data.rows_of(Some(Part::Valid));
+    let (train_labels, objective) = labels(&data, &train_rows)?;
+    let train = table(task, &data, &columns, &train_rows)?;
+    let valid = match params.early_stopping.is_some() && !valid_rows.is_empty() {
+        true => Some((table(task, &data, &columns, &valid_rows)?, labels(&data, &valid_rows)?.0)),
+        false => None,
+    };
+    let settings = Params {
+        rounds: params.rounds,
+        learning_rate: params.lr,
+        leaves: params.leaves,
+        min_rows_in_leaf: params.min_rows,
+        feature_fraction: params.feature_fraction,
+        bagging_fraction: params.row_fraction,
+        bagging_freq: usize::from(params.row_fraction < 1.0),
+        lambda_l2: params.l2,
+        early_stopping: params.early_stopping,
+        seed: task.seed,
+        threads: task.threads,
+        ..Params::new(objective)
+    };
+    let total = params.rounds as u64;
+    let model = boost::fit(
+        Examples { table: &train, labels: &train_labels },
+        valid.as_ref().map(|(table, labels)| Examples { table, labels }),
+        &settings,
+        &mut |round| {
+            if round.round % 10 == 0 {
+                report(Progress::Step {
+                    phase: "boost".into(),
+                    done: round.round as u64,
+                    total,
+                    unit: "rounds".into(),
+                });
+            }
+            ControlFlow::Continue(())
+        },
+    )
+    .or_stage()?;
+
+    let mut outputs = Outputs::new(task);
+    let folder = outputs.port("booster", ArtifactKind::Booster, serde_json::json!({}))?;
+    write(&folder, BOOSTER, model.to_bytes().or_stage()?)?;
+    let importances = model.importances().or_stage()?;
+    let header = ["column", "gain", "splits"].map(str::to_owned);
+    let lines =
+        importances.iter().map(|of| vec![of.column.clone(), of.gain.to_string(), of.splits.to_string()]);
+    write_csv(&folder, "importances.csv", &header, lines)?;
+    let names: Vec<String> = importances.iter().map(|of| of.column.clone()).collect();
+    let gains: Vec<f64> = importances.iter().map(|of| of.gain).collect();
+    write_picture(
+        &folder,
+        "importances",
+        &report::importances(&names, &gains, "Importance by gain").or_stage()?,
+    )?;
+    outputs.summary("rounds", model.best_round() as f64);
+    Ok(outputs.done())
+}
+
+/// Category and number columns.
+fn usable(data: &Dataset) -> Vec<String> {
+    let columns = data.description().columns.iter();
+    columns
+        .filter(|(_, column)| !matches!(column.kind, ColumnType::Sequence { .. }))
+        .map(|(name, _)| name.clone())
+        .collect()
+}
+
+/// Labels of some rows, and what is to be predicted.
+fn labels(data: &Dataset, rows: &[u32]) -> Result<(Vec<f64>, Objective), StageError> {
+    let classes = data.description().label.as_ref().map_or(0, |label| label.classes.len());
+    match data.label_batch(rows) {
+        None => Err(StageError::new(Blame::Input, "the data has no label to train on")),
+        Some(Labels::Number(values)) => {
+            Ok((values.iter().map(|&v| f64::from(v)).collect(), Objective::Regression))
+        }
+        Some(Labels::Class(values)) => {
+            let objective = if classes == 2 { Objective::Binary } else { Objective::Multiclass { classes } };
+            Ok((values.iter().map(|&v| f64::from(v)).collect(), objective))
+        }
+    }
+}
+
+/// What trees see of some rows: features by stage, then number and category columns among `columns`.
+///
+/// Feature columns are named `feature 0`, `feature 1`, … through all stages, so that a head fits features
+/// extracted by stages of other names.
+pub(crate) fn table(
+    task: &Task,
+    data: &Dataset,
+    columns: &[String],
+    rows: &[u32],
+) -> Result<Table, StageError> {
+    let features: Vec<(&str, Features)> = named_artifacts(task, "features")
+        .map(|(stage, artifact)| Ok((stage, Features::open(artifact)?)))
+        .collect::<Result<_, StageError>>()?;
+    for (stage, of) in &features {
+        if of.rows != data.rows() {
+            let message =
+                format!("`{stage}` holds features of {} rows, and the data has {}", of.rows, data.rows());
+            return Err(
+                StageError::new(Blame::Input, message).hint("extract the features from the same rows")
+            );
+        }
+    }
+    let width: usize = features.iter().map(|(_, of)| of.width).sum();
+    let mut names: Vec<String> = (0..width).map(|index| format!("feature {index}")).collect();
+    let mut numbers = vec![];
+    let mut category_names = vec![];
+    let mut categories = vec![];
+    for name in columns {
+        if let Some(values) = data.number_batch(name, rows) {
+            names.push(name.clone());
+            numbers.push(values);
+        } else if let Some(codes) = data.category_batch(name, rows) {
+            category_names.push(name.clone());
+            categories.push(codes);
+        }
+    }
+    let mut values = Vec::with_capacity(rows.len() * names.len());
+    let mut codes = Vec::with_capacity(rows.len() * categories.len());
+    for (at, &row) in rows.iter().enumerate() {
+        for (_, of) in &features {
+            values.extend(of.row(row).iter().map(|&value| f64::from(value)));
+        }
+        values.extend(numbers.iter().map(|column| f64::from(column[at])));
+        codes.extend(categories.iter().map(|column| column[at] as i32));
+    }
+    let numeric = Matrix::new(rows.len(), names, values).or_stage()?;
+    let categories = Categories::new(rows.len(), category_names, codes).or_stage()?;
+    Table::new(numeric, categories).or_stage()
+}

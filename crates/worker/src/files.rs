@@ -1,0 +1,116 @@
+//! Files of artifacts: their names, and writing them.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use plan::{Artifact, ArtifactKind, Blame, Outcome, Output, StageError, Task};
+use serde::Serialize;
+
+use crate::error::io;
+use crate::inputs::file;
+
+/// A network's declaration.
+pub(crate) const NETWORK: &str = "network.json";
+/// A network's weights and buffers.
+pub(crate) const WEIGHTS: &str = "weights.safetensors";
+/// A fitted transform.
+pub(crate) const TRANSFORM: &str = "transform.json";
+/// A gradient-boosted head.
+pub(crate) const BOOSTER: &str = "booster.json";
+/// Measured metrics.
+pub(crate) const METRICS: &str = "metrics.json";
+
+/// The outputs of a task as they are written.
+pub(crate) struct Outputs<'a> {
+    task: &'a Task,
+    outcome: Outcome,
+}
+
+impl<'a> Outputs<'a> {
+    /// No outputs yet.
+    pub(crate) fn new(task: &'a Task) -> Self {
+        Outputs { task, outcome: Outcome { outputs: BTreeMap::new(), summary: vec![] } }
+    }
+
+    /// Makes the folder of an output port.
+    pub(crate) fn port(
+        &mut self,
+        port: &str,
+        kind: ArtifactKind,
+        meta: serde_json::Value,
+    ) -> Result<PathBuf, StageError> {
+        let folder = self.task.out.join(port);
+        std::fs::create_dir_all(&folder).map_err(|error| io(&folder, &error))?;
+        self.outcome.outputs.insert(port.to_owned(), Output { kind: kind.name().to_owned(), meta });
+        Ok(folder)
+    }
+
+    /// Adds a number to the stage's line of the summary.
+    pub(crate) fn summary(&mut self, name: impl Into<String>, value: f64) {
+        self.outcome.summary.push((name.into(), value));
+    }
+
+    /// All that was written.
+    pub(crate) fn done(self) -> Outcome {
+        self.outcome
+    }
+}
+
+/// Writes bytes.
+pub(crate) fn write(folder: &Path, name: &str, bytes: impl AsRef<[u8]>) -> Result<(), StageError> {
+    let path = folder.join(name);
+    std::fs::write(&path, bytes).map_err(|error| io(&path, &error))
+}
+
+/// Writes canonical JSON: sorted keys, no spaces.
+pub(crate) fn write_json(folder: &Path, name: &str, value: &impl Serialize) -> Result<(), StageError> {
+    let text = store::canonical_json(value)
+        .map_err(|error| StageError::new(Blame::Stage, format!("{name}: {error}")))?;
+    write(folder, name, text)
+}
+
+/// Writes a picture as `name.svg` and `name.png`.
+pub(crate) fn write_picture(folder: &Path, name: &str, picture: &report::Picture) -> Result<(), StageError> {
+    write(folder, &format!("{name}.svg"), &picture.svg)?;
+    write(folder, &format!("{name}.png"), &picture.png)
+}
+
+/// Reads JSON that this engine wrote.
+pub(crate) fn read_json<T: serde::de::DeserializeOwned>(
+    artifact: &Artifact,
+    name: &str,
+) -> Result<T, StageError> {
+    let path = file(artifact, name)?;
+    let bytes = std::fs::read(path).map_err(|error| io(path, &error))?;
+    serde_json::from_slice(&bytes).map_err(|error| crate::error::damaged(path, error))
+}
+
+/// Passes a file of an input on, unchanged.
+pub(crate) fn pass(artifact: &Artifact, name: &str, folder: &Path) -> Result<(), StageError> {
+    let from = file(artifact, name)?;
+    let to = folder.join(name);
+    // The store puts the same bytes at the same place; a hard link spares the copy where the file system allows it.
+    if std::fs::hard_link(from, &to).is_ok() {
+        return Ok(());
+    }
+    std::fs::copy(from, &to).map(drop).map_err(|error| io(&to, &error))
+}
+
+/// Writes a table for people and spreadsheets.
+pub(crate) fn write_csv<R, F>(folder: &Path, name: &str, header: &[String], rows: R) -> Result<(), StageError>
+where
+    R: IntoIterator<Item = Vec<F>>,
+    F: AsRef<[u8]>,
+{
+    let path = folder.join(name);
+    let failed = |error: csv::Error| match error.into_kind() {
+        csv::ErrorKind::Io(error) => io(&path, &error),
+        other => StageError::new(Blame::Bug, format!("{name}: {other:?}")),
+    };
+    let mut writer = csv::Writer::from_path(&path).map_err(failed)?;
+    writer.write_record(header).map_err(failed)?;
+    for row in rows {
+        writer.write_record(row).map_err(failed)?;
+    }
+    writer.flush().map_err(|error| io(&path, &error))
+}

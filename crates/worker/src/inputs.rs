@@ -1,0 +1,80 @@
+//! A task's inputs by port, opened.
+
+use std::path::PathBuf;
+
+use plan::{Artifact, Blame, StageError, Task, Value};
+
+/// A source's file and how to read it.
+pub(crate) struct SourceInput {
+    /// The file or folder.
+    pub(crate) path: PathBuf,
+    /// How to read it.
+    pub(crate) source: data::Source,
+    /// The seed of its split.
+    pub(crate) seed: u64,
+}
+
+/// The artifact at a port that takes one.
+pub(crate) fn artifact<'a>(task: &'a Task, port: &str) -> Result<&'a Artifact, StageError> {
+    artifacts(task, port).next().ok_or_else(|| missing(task, port))
+}
+
+/// The artifacts at a port, in the recipe's order.
+pub(crate) fn artifacts<'a>(task: &'a Task, port: &str) -> impl Iterator<Item = &'a Artifact> {
+    named_artifacts(task, port).map(|(_, artifact)| artifact)
+}
+
+/// The artifacts at a port with the names of the stages that made them.
+pub(crate) fn named_artifacts<'a>(
+    task: &'a Task,
+    port: &str,
+) -> impl Iterator<Item = (&'a str, &'a Artifact)> {
+    task.inputs.iter().filter(move |input| input.port == port).filter_map(|input| match &input.value {
+        Value::Artifact(artifact) => Some((input.from.as_str(), artifact)),
+        Value::Source { .. } => None,
+    })
+}
+
+/// The source at a port.
+pub(crate) fn source(task: &Task, port: &str) -> Result<SourceInput, StageError> {
+    let input = task.inputs.iter().find(|input| input.port == port);
+    match input.map(|input| &input.value) {
+        Some(Value::Source { path, source, seed }) => {
+            let mut source = source.clone();
+            if let Some(table) = source.as_object_mut() {
+                table.insert("path".into(), path.to_string_lossy().into_owned().into());
+            }
+            let source = serde_json::from_value(source).map_err(|error| {
+                StageError::new(Blame::Bug, format!("the source of `{}`: {error}", task.stage))
+            })?;
+            Ok(SourceInput { path: path.clone(), source, seed: *seed })
+        }
+        _ => Err(missing(task, port)),
+    }
+}
+
+/// A file of an artifact.
+pub(crate) fn file<'a>(artifact: &'a Artifact, name: &str) -> Result<&'a PathBuf, StageError> {
+    artifact.files.get(name).ok_or_else(|| {
+        StageError::new(Blame::Environment, format!("the {} artifact has no file `{name}`", artifact.kind))
+            .hint("`pipeline cache verify --repair` removes what is damaged; the next run makes it again")
+    })
+}
+
+/// The data set at a port, mapped.
+pub(crate) fn dataset(artifact: &Artifact) -> Result<data::Dataset, StageError> {
+    use crate::error::OrStage;
+    data::Dataset::open_files(file(artifact, data::TENSORS_FILE)?, file(artifact, data::DESCRIPTION_FILE)?)
+        .or_stage()
+}
+
+/// The transform that an artifact carries.
+pub(crate) fn transform(artifact: &Artifact) -> Result<data::Transform, StageError> {
+    use crate::error::{OrStage, io};
+    let path = file(artifact, crate::files::TRANSFORM)?;
+    data::Transform::from_json(&std::fs::read(path).map_err(|error| io(path, &error))?).or_stage()
+}
+
+fn missing(task: &Task, port: &str) -> StageError {
+    StageError::new(Blame::Bug, format!("`{}` came without its input `{port}`", task.stage))
+}

@@ -1,0 +1,53 @@
+//! Runs `predict`.
+
+use plan::{ArtifactKind, Outcome, StageError, Task};
+use stages::{Loss, Predict};
+use train::metrics;
+
+use crate::Report;
+use crate::files::{Outputs, write_csv};
+use crate::scores::{Scored, Scores, score};
+
+pub(crate) fn run(params: &Predict, task: &Task, _: Report<'_>) -> Result<Outcome, StageError> {
+    let scored = score(task, |_| params.part)?;
+    let mut outputs = Outputs::new(task);
+    let folder = outputs.port("predictions", ArtifactKind::Predictions, serde_json::json!({}))?;
+    let (header, values) = columns(&scored);
+    let lines = scored.rows.iter().zip(values).map(|(&row, values)| {
+        let id = scored.data.id(row).map_or_else(|| scored.data.source_row(row).to_string(), str::to_owned);
+        std::iter::once(id).chain(values).collect::<Vec<_>>()
+    });
+    write_csv(&folder, "predictions.csv", &header, lines)?;
+    outputs.summary("rows", scored.rows.len() as f64);
+    Ok(outputs.done())
+}
+
+/// The header, and of each row the values after its id: one score for two classes, one a class for more, the class;
+/// or the number.
+fn columns(scored: &Scored) -> (Vec<String>, Vec<Vec<String>>) {
+    let mut header = vec!["id".to_owned()];
+    match &scored.scores {
+        Scores::Numbers(values) => {
+            header.push("value".into());
+            (header, values.iter().map(|value| vec![value.to_string()]).collect())
+        }
+        Scores::Classes { kind, width, logits } => {
+            let chosen = metrics::classes(*kind, logits, *width);
+            let probabilities = metrics::probabilities(*kind, logits, *width);
+            match kind {
+                Loss::BinaryCrossEntropy => header.push("score".into()),
+                Loss::CategoricalCrossEntropy => {
+                    header.extend(scored.classes.iter().map(|class| format!("score {class}")));
+                }
+            }
+            header.push("class".into());
+            let rows = probabilities.chunks_exact(*width).zip(chosen).map(|(scores, class)| {
+                let shown = if *kind == Loss::BinaryCrossEntropy { 1 } else { scored.classes.len() };
+                let mut line: Vec<String> = scores.iter().take(shown).map(f64::to_string).collect();
+                line.push(scored.classes.get(class as usize).cloned().unwrap_or_else(|| class.to_string()));
+                line
+            });
+            (header, rows.collect())
+        }
+    }
+}

@@ -1,0 +1,135 @@
+//! What a model says of rows, whichever kind of model it is: for `evaluate` and `predict`.
+
+use data::{Dataset, Labels, Part};
+use plan::{Artifact, ArtifactKind, Blame, StageError, Task};
+use stages::{Loss, Metric};
+use train::metrics;
+
+use crate::boosting;
+use crate::error::OrStage;
+use crate::files::BOOSTER;
+use crate::inputs::{artifact, dataset, file};
+use crate::network::StoredNetwork;
+
+/// What a model says of some rows of a data set.
+pub(crate) struct Scored {
+    /// The data.
+    pub(crate) data: Dataset,
+    /// The rows, by position in the data.
+    pub(crate) rows: Vec<u32>,
+    /// What it says of them.
+    pub(crate) scores: Scores,
+    /// Class names, for a label of classes.
+    pub(crate) classes: Vec<String>,
+}
+
+/// One model's words on each row.
+pub(crate) enum Scores {
+    /// Logits `[rows, width]`; one a row for two classes under binary cross-entropy.
+    Classes {
+        /// How the logits are read.
+        kind: Loss,
+        /// Logits a row.
+        width: usize,
+        /// Row after row.
+        logits: Vec<f32>,
+    },
+    /// One number a row.
+    Numbers(Vec<f64>),
+}
+
+/// Runs the model of a task over the wanted rows: those of `part`, else all.
+pub(crate) fn score(task: &Task, part: impl Fn(&Dataset) -> Option<Part>) -> Result<Scored, StageError> {
+    let model = artifact(task, "model")?;
+    let data_artifact = artifact(task, "data")?;
+    let data = dataset(data_artifact)?;
+    let rows = match part(&data) {
+        Some(part) => data.rows_of(Some(part)),
+        None => (0..data.rows() as u32).collect(),
+    };
+    if rows.is_empty() {
+        return Err(StageError::new(Blame::Input, "there are no rows to run the model on"));
+    }
+    let mut classes = data.description().label.as_ref().map_or_else(Vec::new, |label| label.classes.clone());
+    let scores = if model.kind == ArtifactKind::Network.name() {
+        network(model, data_artifact, &data, &rows, task)?
+    } else {
+        booster(model, &data, &rows, task)?
+    };
+    if let Scores::Classes { kind, width, .. } = &scores {
+        let count = if *kind == Loss::BinaryCrossEntropy { 2 } else { *width };
+        if classes.is_empty() {
+            classes = (0..count).map(|class| class.to_string()).collect();
+        }
+        if classes.len() > count {
+            let message = format!("the model tells {count} classes, and the data has {}", classes.len());
+            return Err(StageError::new(Blame::Input, message));
+        }
+    }
+    Ok(Scored { data, rows, scores, classes })
+}
+
+fn network(
+    model: &Artifact,
+    encoded: &Artifact,
+    data: &Dataset,
+    rows: &[u32],
+    task: &Task,
+) -> Result<Scores, StageError> {
+    let stored = StoredNetwork::open(model)?.reading(encoded)?;
+    let module = stored.module(torch::device(&task.device).or_stage()?)?;
+    let (logits, width) = train::predict(&module, data, rows).or_stage()?;
+    let kind = match (stored.loss, width) {
+        (Some(loss), _) => loss,
+        (None, 1) => Loss::BinaryCrossEntropy,
+        (None, _) => Loss::CategoricalCrossEntropy,
+    };
+    Ok(Scores::Classes { kind, width, logits })
+}
+
+fn booster(model: &Artifact, data: &Dataset, rows: &[u32], task: &Task) -> Result<Scores, StageError> {
+    let path = file(model, BOOSTER)?;
+    let bytes = std::fs::read(path).map_err(|error| crate::error::io(path, &error))?;
+    let model = boost::Model::from_bytes(&bytes).or_stage()?;
+    let names: Vec<String> = model
+        .category_names()
+        .chain(model.numeric_names().iter().map(String::as_str))
+        .map(str::to_owned)
+        .collect();
+    let table = boosting::table(task, data, &names, rows)?;
+    let values = model.predict(&table, task.threads).or_stage()?;
+    Ok(match model.objective() {
+        boost::Objective::Regression => Scores::Numbers(values),
+        boost::Objective::Binary => {
+            let logits = values.iter().map(|p| (p / (1.0 - p)).ln() as f32).collect();
+            Scores::Classes { kind: Loss::BinaryCrossEntropy, width: 1, logits }
+        }
+        boost::Objective::Multiclass { classes } => {
+            let logits = values.iter().map(|p| p.ln() as f32).collect();
+            Scores::Classes { kind: Loss::CategoricalCrossEntropy, width: classes, logits }
+        }
+    })
+}
+
+impl Scored {
+    /// A metric over the rows; `None` where it is not defined for them.
+    pub(crate) fn measure(&self, metric: Metric, labels: &Labels) -> Option<f64> {
+        match (&self.scores, labels) {
+            (Scores::Classes { kind, logits, .. }, Labels::Class(labels)) => {
+                let labels: Vec<u32> = labels.iter().map(|&label| label as u32).collect();
+                metrics::measure(metric, *kind, logits, &labels)
+            }
+            (Scores::Numbers(values), Labels::Number(truth)) => {
+                let truth: Vec<f64> = truth.iter().map(|&value| f64::from(value)).collect();
+                match metric {
+                    Metric::Rmse => metrics::rmse(values, &truth),
+                    Metric::Mae => metrics::mae(values, &truth),
+                    Metric::R2 => metrics::r2(values, &truth),
+                    Metric::Loss => metrics::rmse(values, &truth).map(|rmse| rmse * rmse),
+                    Metric::Accuracy | Metric::Auc => None,
+                }
+            }
+            _ => None,
+        }
+    }
+}

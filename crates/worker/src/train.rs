@@ -1,0 +1,182 @@
+//! Runs `train` and `finetune`.
+
+use std::collections::BTreeMap;
+use std::ops::ControlFlow;
+
+use data::{ColumnType, Dataset};
+use network::{Input, Network};
+use nn::Module;
+use plan::{Artifact, ArtifactKind, Blame, Outcome, StageError, Task};
+use report::Series;
+use stages::{Finetune, Loss, Metric, Train, Training};
+use train::{EpochRecord, Fitted, Job};
+
+use crate::Report;
+use crate::error::{OrStage, io};
+use crate::files::{Outputs, TRANSFORM, write_json, write_picture};
+use crate::inputs::{artifact, dataset, file};
+use crate::network::StoredNetwork;
+
+pub(crate) fn train(params: &Train, task: &Task, report: Report<'_>) -> Result<Outcome, StageError> {
+    let encoded = artifact(task, "data")?;
+    let data = dataset(encoded)?;
+    let network = Network {
+        inputs: columns(&data),
+        layers: params.network.layers.clone(),
+        output: None,
+        frozen: [].into(),
+    };
+    let module = Module::new(&network, task.seed, torch::device(&task.device).or_stage()?).or_stage()?;
+    run(module, None, &params.training, encoded, &data, task, report)
+}
+
+pub(crate) fn finetune(params: &Finetune, task: &Task, report: Report<'_>) -> Result<Outcome, StageError> {
+    let encoded = artifact(task, "data")?;
+    let data = dataset(encoded)?;
+    let stored = StoredNetwork::open(artifact(task, "network")?)?.reading(encoded)?;
+    let loss = stored.loss;
+    let network = stored.network.replace(&params.replace);
+    let device = torch::device(&task.device).or_stage()?;
+    // Replaced and new layers start as a new network's would; all others from their weights.
+    let mut weights = Module::new(&network, task.seed, device).or_stage()?.weights().or_stage()?;
+    for (name, tensor) in stored.weights {
+        let replaced = params.replace.iter().any(|layer| name.split('.').next() == Some(&layer.name));
+        if !replaced && weights.contains_key(&name) {
+            weights.insert(name, tensor);
+        }
+    }
+    let module = Module::with_weights(&network, &weights, device).or_stage()?;
+    run(module, loss, &params.training, encoded, &data, task, report)
+}
+
+fn run(
+    module: Module,
+    default: Option<Loss>,
+    training: &Training,
+    encoded: &Artifact,
+    data: &Dataset,
+    task: &Task,
+    report: Report<'_>,
+) -> Result<Outcome, StageError> {
+    let graph = module.graph();
+    let loss = training.loss.or(default).unwrap_or(match graph.nodes[graph.output].signal.width().size() {
+        Some(1) => Loss::BinaryCrossEntropy,
+        _ => Loss::CategoricalCrossEntropy,
+    });
+    let job = Job {
+        dataset: data,
+        training,
+        loss,
+        seed: task.seed,
+        checkpoint: &task.checkpoint,
+        threads: task.threads,
+    };
+    let fitted = train::fit(module, job, &mut |progress| {
+        report(progress);
+        ControlFlow::Continue(())
+    })
+    .or_stage()?;
+    write(&fitted, loss, training, encoded, task)
+}
+
+fn write(
+    fitted: &Fitted,
+    loss: Loss,
+    training: &Training,
+    encoded: &Artifact,
+    task: &Task,
+) -> Result<Outcome, StageError> {
+    let path = file(encoded, TRANSFORM)?;
+    let stored = StoredNetwork {
+        network: fitted.module.network().clone(),
+        weights: fitted.module.weights().or_stage()?,
+        transform: Some(std::fs::read(path).map_err(|error| io(path, &error))?),
+        loss: Some(loss),
+    };
+    let mut outputs = Outputs::new(task);
+    let folder = outputs.port("network", ArtifactKind::Network, stored.meta())?;
+    stored.write(&folder)?;
+    let folder = outputs.port("history", ArtifactKind::History, serde_json::json!({}))?;
+    write_json(
+        &folder,
+        "history.json",
+        &serde_json::json!({ "kept": fitted.epoch, "epochs": fitted.history }),
+    )?;
+    let mut metrics = vec![Metric::Loss];
+    metrics.extend(training.metrics.iter().filter(|metric| **metric != Metric::Loss));
+    for metric in metrics {
+        let series = series(&fitted.history, metric);
+        if !series.is_empty() {
+            let title = format!("{} by epoch", metric.name());
+            let picture = report::curves(&series, "epoch", metric.name(), &title).or_stage()?;
+            write_picture(&folder, metric.name(), &picture)?;
+        }
+    }
+    outputs.summary("epoch", fitted.epoch as f64);
+    if let Some(record) = fitted.history.iter().find(|record| record.epoch == fitted.epoch) {
+        for (part, metrics) in &record.metrics {
+            for (metric, value) in metrics {
+                outputs.summary(format!("{part} {metric}"), *value);
+            }
+        }
+    }
+    Ok(outputs.done())
+}
+
+/// One curve a part.
+fn series(history: &[EpochRecord], metric: Metric) -> Vec<Series> {
+    let mut parts: BTreeMap<&str, Series> = BTreeMap::new();
+    for record in history {
+        for (part, metrics) in &record.metrics {
+            if let Some(&value) = metrics.get(metric.name()) {
+                let empty = || Series { name: part.clone(), xs: vec![], ys: vec![] };
+                let series = parts.entry(part).or_insert_with(empty);
+                series.xs.push(record.epoch as f64);
+                series.ys.push(value);
+            }
+        }
+    }
+    parts.into_values().collect()
+}
+
+/// The data's columns as a network sees them, sizes known.
+pub(crate) fn columns(data: &Dataset) -> BTreeMap<String, Input> {
+    let columns = data.description().columns.iter();
+    columns
+        .map(|(name, column)| {
+            let size = column.vocabulary.map(|size| size as usize);
+            let input = match column.kind {
+                ColumnType::Sequence { .. } => Input::Sequence { vocabulary: size },
+                ColumnType::Category => Input::Category { categories: size },
+                ColumnType::Number => Input::Number,
+            };
+            (name.clone(), input)
+        })
+        .collect()
+}
+
+/// Whose turn it is after an error of training.
+pub(crate) fn blame(error: &train::Error) -> Blame {
+    match error {
+        train::Error::Io { .. } => Blame::Environment,
+        train::Error::NoRows(_)
+        | train::Error::NoLabel
+        | train::Error::Classes { .. }
+        | train::Error::Width { .. }
+        | train::Error::Column { .. }
+        | train::Error::Features(_)
+        | train::Error::Setting(_)
+        | train::Error::NothingToTrain => Blame::Input,
+        train::Error::Torch(error) => torch_blame(error),
+        train::Error::Module(nn::Error::Torch(error)) => torch_blame(error),
+        _ => Blame::Stage,
+    }
+}
+
+/// Whose turn it is after an error of libtorch or of a device.
+pub(crate) fn torch_blame(error: &torch::Error) -> Blame {
+    match error {
+        torch::Error::Libtorch(_) => Blame::Stage,
+        _ => Blame::Environment,
+    }
+}
