@@ -373,7 +373,7 @@ impl Lowering<'_> {
     fn batch_norm_fits(&mut self, input: usize) -> bool {
         let wants = "values [batch, features]";
         if self.nodes[input].signal.shape.0.len() != 2 {
-            self.mismatch(&format!("batch norm {wants}"), input, "pool the sequence first");
+            self.mismatch(&format!("{wants} for its batch norm"), input, "pool the sequence first");
             return false;
         }
         self.width(input, wants).is_some()

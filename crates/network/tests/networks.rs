@@ -1,0 +1,182 @@
+//! Declared networks: shapes and names as PyTorch has them, mistakes, cuts, replacements, selections.
+#![expect(clippy::unwrap_used, reason = "a test that cannot set itself up has failed")]
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use network::{Graph, Input, Layer, Network, Problem, Selection};
+use regex::Regex;
+
+const TUTORIAL: &str = r#"[
+  {"name": "token_embed", "kind": "embedding", "units": 64},
+  {"name": "review_gru", "kind": "gru", "units": 50, "bidirectional": true},
+  {"name": "last", "kind": "sequence-last"},
+  {"name": "dense0", "kind": "dense", "units": 100, "batch-norm": true, "activation": "relu", "dropout": 0.2},
+  {"name": "output", "kind": "dense", "units": 1}
+]"#;
+
+fn layers(json: &str) -> Vec<Layer> {
+    serde_json::from_str(json).unwrap()
+}
+
+fn network(json: &str) -> Network {
+    let review = Input::Sequence { vocabulary: Some(1000) };
+    let inputs = BTreeMap::from([("review".to_owned(), review)]);
+    Network { inputs, layers: layers(json), output: None, frozen: BTreeSet::new() }
+}
+
+fn problems(json: &str) -> Vec<Problem> {
+    network(json).lower().unwrap_err()
+}
+
+fn shapes(graph: &Graph) -> Vec<String> {
+    graph.nodes.iter().map(|node| format!("{} {}", node.name, node.signal.shape)).collect()
+}
+
+#[test]
+fn nodes_and_shapes() {
+    assert_eq!(
+        shapes(&network(TUTORIAL).lower().unwrap()),
+        [
+            "review [batch, time]",
+            "token_embed [batch, time, 64]",
+            "review_gru [batch, time, 100]",
+            "last [batch, 100]",
+            "dense0.linear [batch, 100]",
+            "dense0.batch-norm [batch, 100]",
+            "dense0.relu [batch, 100]",
+            "dense0.dropout [batch, 100]",
+            "output [batch, 1]",
+        ]
+    );
+}
+
+/// Names and shapes of `torch.nn.LSTM(8, 5, num_layers=2, bidirectional=True).state_dict()`.
+#[test]
+fn recurrent_parameters_are_named_as_in_pytorch() {
+    let graph = network(
+        r#"[{"name": "e", "kind": "embedding", "units": 8},
+            {"name": "lstm", "kind": "lstm", "units": 5, "layers": 2, "bidirectional": true},
+            {"name": "p", "kind": "mean-pool"}]"#,
+    );
+    let graph = graph.lower().unwrap();
+    let found: Vec<String> = graph
+        .params()
+        .filter(|param| param.name.starts_with("lstm."))
+        .map(|param| {
+            let shape: Vec<usize> = param.shape.iter().map(|dim| dim.size().unwrap()).collect();
+            format!("{} {shape:?}", &param.name["lstm.".len()..])
+        })
+        .collect();
+    assert_eq!(
+        found,
+        [
+            "weight_ih_l0 [20, 8]",
+            "weight_hh_l0 [20, 5]",
+            "bias_ih_l0 [20]",
+            "bias_hh_l0 [20]",
+            "weight_ih_l0_reverse [20, 8]",
+            "weight_hh_l0_reverse [20, 5]",
+            "bias_ih_l0_reverse [20]",
+            "bias_hh_l0_reverse [20]",
+            "weight_ih_l1 [20, 10]",
+            "weight_hh_l1 [20, 5]",
+            "bias_ih_l1 [20]",
+            "bias_hh_l1 [20]",
+            "weight_ih_l1_reverse [20, 10]",
+            "weight_hh_l1_reverse [20, 5]",
+            "bias_ih_l1_reverse [20]",
+            "bias_hh_l1_reverse [20]",
+        ]
+    );
+}
+
+#[test]
+fn a_size_that_the_data_will_tell_stays_symbolic() {
+    let mut network = network(TUTORIAL);
+    network.inputs.insert("review".into(), Input::Sequence { vocabulary: None });
+    let graph = network.lower().unwrap();
+    assert_eq!(graph.params().next().unwrap().shape[0].to_string(), "vocabulary of review");
+}
+
+#[test]
+fn every_mistake_is_found_and_none_twice() {
+    let found = problems(
+        r#"[{"name": "e", "kind": "embedding", "units": 8},
+            {"name": "d", "kind": "dense", "units": 4, "batch-norm": true},
+            {"name": "g", "kind": "gru", "units": 5, "input": ["d"]},
+            {"name": "e", "kind": "relu"},
+            {"name": "p", "kind": "max-pool", "input": ["ee"]},
+            {"name": "q", "kind": "max-pool", "input": ["e"]},
+            {"name": "g2", "kind": "gru", "units": 5}]"#,
+    );
+    let codes: Vec<(usize, &str)> = found.iter().map(|problem| (problem.layer, problem.code)).collect();
+    // `g` follows from `d`, so it is not reported again.
+    assert_eq!(
+        codes,
+        [(1, "shape-mismatch"), (3, "duplicate-layer"), (4, "unknown-layer"), (6, "shape-mismatch")]
+    );
+    assert_eq!(
+        found[0].message,
+        "takes values [batch, features] for its batch norm, but `d.linear` gives values of shape [batch, time, 4]"
+    );
+    assert_eq!(found[2].hint.as_deref(), Some("did you mean `e`?"));
+    let both =
+        "takes a sequence of vectors [batch, time, features], but `q` gives values of shape [batch, 8]";
+    assert_eq!((found[3].message.as_str(), found[3].related), (both, Some(5)));
+}
+
+#[test]
+fn a_dense_layer_on_tokens_and_a_late_input() {
+    let found = problems(
+        r#"[{"name": "d", "kind": "dense", "units": 4},
+            {"name": "p", "kind": "mean-pool", "input": ["e"]},
+            {"name": "e", "kind": "embedding", "units": 3, "input": ["review"]}]"#,
+    );
+    assert_eq!(found[0].hint.as_deref(), Some("put an `embedding` layer between them"));
+    assert_eq!(found[1].hint.as_deref(), Some("a layer can only take layers that stand before it"));
+    assert_eq!(found.len(), 2);
+}
+
+#[test]
+fn a_cut_keeps_what_its_node_needs() {
+    let network = network(TUTORIAL);
+    let encoder = network.cut("last").unwrap();
+    assert_eq!(shapes(&encoder.lower().unwrap()).len(), 4);
+    // The result is a declaration of its own: cutting it at its end changes nothing.
+    assert_eq!(encoder.cut("last").unwrap(), encoder);
+    let inside = network.cut("dense0.relu").unwrap().lower().unwrap();
+    assert_eq!(inside.nodes[inside.output].name, "dense0.relu");
+    // A layer's name means its last step.
+    assert_eq!(network.cut("dense0").unwrap().output.as_deref(), Some("dense0.dropout"));
+    let unknown = network.cut("lats").unwrap_err();
+    assert_eq!(unknown.nearest.as_deref(), Some("last"));
+}
+
+#[test]
+fn replaced_layers_keep_their_place_and_new_ones_go_to_the_end() {
+    let mut start = network(TUTORIAL);
+    start.frozen = Selection::Pattern(Regex::new(".").unwrap()).of(&start.lower().unwrap()).unwrap();
+    let wider = start.replace(&layers(r#"[{"name": "output", "kind": "dense", "units": 3}]"#));
+    let graph = wider.lower().unwrap();
+    assert_eq!(graph.nodes[graph.output].signal.shape.to_string(), "[batch, 3]");
+    assert!(!wider.frozen.contains("output.weight") && wider.frozen.contains("dense0.weight"));
+    let headed =
+        start.cut("last").unwrap().replace(&layers(r#"[{"name": "head", "kind": "dense", "units": 2}]"#));
+    let graph = headed.lower().unwrap();
+    let head = &graph.nodes[graph.output];
+    assert_eq!((head.name.as_str(), graph.nodes[head.inputs[0]].name.as_str()), ("head", "last"));
+}
+
+#[test]
+fn selections_name_parameters_and_take_running_statistics_along() {
+    let graph = network(TUTORIAL).lower().unwrap();
+    let select = |pattern: &str| Selection::Pattern(Regex::new(pattern).unwrap()).of(&graph);
+    assert_eq!(select("token_embed|review_gru").unwrap().len(), 1 + 8);
+    let norm = select("batch_norm.weight").unwrap();
+    assert!(norm.contains("dense0.batch_norm.running_mean"), "{norm:?}");
+    let last: Vec<String> = Selection::Last(1).of(&graph).unwrap().into_iter().collect();
+    assert_eq!(last, ["output.bias", "output.weight"]);
+    assert_eq!(Selection::Last(2).of(&graph).unwrap().len(), 2 + 6);
+    let none = select("tokn_embed").unwrap_err();
+    assert_eq!(none.nearest[0], "token_embed.weight");
+}
