@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use plan::{InputDigest, KeyDocument, Origin, Plan, Stage};
 use serde::Serialize;
-use store::Store;
+use store::{Digest, Store};
 
 use crate::class::numerics_class;
 use crate::error::Result;
@@ -24,6 +24,9 @@ pub struct Explanation {
     pub verdict: Verdict,
     /// How long it took the last time, in seconds, where that is known.
     pub estimate: Option<f64>,
+    /// Artifacts by port, of a hit.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub outputs: BTreeMap<String, Digest>,
 }
 
 /// What a run would do with one stage.
@@ -80,8 +83,9 @@ pub fn explain(plan: &Plan, store: &Store, workers: &Workers) -> Result<Vec<Expl
                 (Verdict::Unknown { because, changes }, last.map(|record| record.seconds))
             }
         };
+        let found = outputs.get(&stage.name).cloned().unwrap_or_default();
         let (stage, kind) = (stage.name.clone(), stage.kind.clone());
-        explanations.push(Explanation { stage, kind, verdict, estimate });
+        explanations.push(Explanation { stage, kind, verdict, estimate, outputs: found });
     }
     Ok(explanations)
 }

@@ -1,0 +1,104 @@
+//! What commands share: the options of all of them, checked, and the ways from a recipe's path to a plan and from
+//! a plan to its results.
+
+use std::env;
+use std::path::{Path, PathBuf};
+use std::thread;
+
+use exec::{Explanation, Workers};
+use plan::Plan;
+use store::Store;
+
+use crate::args::{Global, Part};
+use crate::failure::Result;
+use crate::{log_filter, no_stage};
+
+/// The options of every command.
+pub(crate) struct Context {
+    pub(crate) global: Global,
+}
+
+impl Context {
+    pub(crate) fn new(global: Global) -> Self {
+        Context { global }
+    }
+
+    pub(crate) fn json(&self) -> bool {
+        self.global.json
+    }
+
+    /// The store for writing.
+    pub(crate) fn store(&self) -> Result<Store> {
+        Ok(Store::open(&self.global.store)?)
+    }
+
+    /// The store for reading; none is made where there is none.
+    pub(crate) fn store_to_read(&self) -> Result<Store> {
+        Ok(Store::open_read_only(&self.global.store)?)
+    }
+
+    pub(crate) fn compile(&self, recipe: &Path) -> Result<recipe::Compiled> {
+        let options = recipe::Options {
+            sets: self.global.set.clone(),
+            data_dirs: self
+                .global
+                .data_dir
+                .iter()
+                .filter(|dir| !dir.as_os_str().is_empty())
+                .cloned()
+                .collect(),
+        };
+        Ok(recipe::compile(recipe, &options)?)
+    }
+
+    /// The recipe's plan, cut down to the part that is meant.
+    pub(crate) fn plan(&self, recipe: &Path, part: &Part) -> Result<Plan> {
+        cut(self.compile(recipe)?.plan, part)
+    }
+
+    /// What a run of the plan would do.
+    pub(crate) fn explain(&self, plan: &Plan, store: &Store) -> Result<Vec<Explanation>> {
+        Ok(exec::explain(plan, store, &self.workers())?)
+    }
+
+    pub(crate) fn jobs(&self) -> usize {
+        self.global.jobs.map_or_else(|| processors().min(4), usize::from)
+    }
+
+    pub(crate) fn workers(&self) -> Workers {
+        Workers {
+            program: worker(),
+            device: self.global.device.clone(),
+            threads: self.global.threads.map_or_else(processors, usize::from),
+            log: log_filter(&self.global),
+        }
+    }
+}
+
+/// The plan without the stages that are not meant.
+fn cut(plan: Plan, part: &Part) -> Result<Plan> {
+    for name in part.only.iter().chain(&part.until) {
+        if plan.stage(name).is_none() {
+            return Err(no_stage(&plan, name));
+        }
+    }
+    let plan = if part.only.is_empty() { plan } else { plan.restrict(&plan.upstream(&part.only)) };
+    let Some(until) = &part.until else { return Ok(plan) };
+    let mut after = plan.downstream(std::slice::from_ref(until));
+    after.remove(until);
+    let keep = plan.stages().map(|stage| stage.name.clone()).filter(|name| !after.contains(name)).collect();
+    Ok(plan.restrict(&keep))
+}
+
+fn processors() -> usize {
+    thread::available_parallelism().map_or(1, usize::from)
+}
+
+/// The worker program: named in the environment, else beside this one.
+fn worker() -> PathBuf {
+    if let Some(path) = env::var_os("PIPELINE_WORKER").filter(|path| !path.is_empty()) {
+        return path.into();
+    }
+    let name = format!("pipeline-worker{}", env::consts::EXE_SUFFIX);
+    env::current_exe().ok().and_then(|path| Some(path.parent()?.join(&name))).unwrap_or_else(|| name.into())
+}

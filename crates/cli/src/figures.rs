@@ -1,0 +1,64 @@
+//! Pictures of a run under names that people can find: `<store>/figures/<recipe>/<stage>.svg`.
+//!
+//! Invariant: a figure's file is the stored blob itself (a second name of it) where the file system can do that,
+//! so that a run that changes nothing only compares names.
+
+use std::fs;
+use std::io;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
+use exec::Summary;
+use store::Store;
+
+use crate::failure::{Failure, Result};
+
+/// Puts the pictures of all finished stages in their places; gives the SVG ones.
+pub(crate) fn refresh(store: &Store, recipe: &str, summary: &Summary) -> Result<Vec<PathBuf>> {
+    let folder = store.root().join("figures").join(recipe.replace(['/', '\\'], "_"));
+    let mut shown = vec![];
+    for report in &summary.stages {
+        let mut pictures = vec![];
+        for digest in report.outputs.values() {
+            let artifact = store.artifact(digest)?;
+            for (name, entry) in artifact.files {
+                if let Some(kind @ ("svg" | "png")) =
+                    Path::new(&name).extension().and_then(|kind| kind.to_str())
+                {
+                    pictures.push((name.clone(), kind.to_owned(), store.blob_path(&entry.digest)));
+                }
+            }
+        }
+        for (name, kind, blob) in &pictures {
+            let alone = pictures.iter().filter(|(_, other, _)| other == kind).count() == 1;
+            let stem = Path::new(name).with_extension("").to_string_lossy().replace(['/', '\\'], "-");
+            let stage = &report.name;
+            let file = if alone { format!("{stage}.{kind}") } else { format!("{stage}-{stem}.{kind}") };
+            let path = folder.join(file);
+            place(blob, &path).map_err(|error| Failure::file("write", &path, &error))?;
+            if kind == "svg" {
+                shown.push(path);
+            }
+        }
+    }
+    let here = std::env::current_dir().unwrap_or_default();
+    Ok(shown.into_iter().map(|path| path.strip_prefix(&here).map_or(path.clone(), Path::to_owned)).collect())
+}
+
+fn place(blob: &Path, path: &Path) -> io::Result<()> {
+    let stored = fs::metadata(blob)?;
+    match fs::symlink_metadata(path) {
+        Ok(there) if (there.ino(), there.dev()) == (stored.ino(), stored.dev()) => return Ok(()),
+        Ok(there) if there.is_file() && there.len() == stored.len() && fs::read(path)? == fs::read(blob)? => {
+            return Ok(());
+        }
+        Ok(_) => fs::remove_file(path)?,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            if let Some(folder) = path.parent() {
+                fs::create_dir_all(folder)?;
+            }
+        }
+        Err(error) => return Err(error),
+    }
+    fs::hard_link(blob, path).or_else(|_| fs::copy(blob, path).map(drop))
+}

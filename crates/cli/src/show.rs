@@ -1,0 +1,220 @@
+//! `show`: what a stage has made, in the form that its kind deserves.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use console::style;
+use data::{DESCRIPTION_FILE, Description, Fitted, Transform};
+use serde_json::{Value, json};
+use store::Artifact;
+
+use crate::context::Context;
+use crate::failure::{Failure, Result};
+use crate::show_network;
+use crate::table::Table;
+use crate::{artifact, print_json, words};
+
+/// Entries of a vocabulary that are printed.
+const WORDS: usize = 20;
+/// Values of a JSON document that are printed.
+const VALUES: usize = 60;
+/// JSON documents above this size in bytes are not printed.
+const LARGE: u64 = 1 << 20;
+
+pub(crate) fn show(context: &Context, recipe: &Path, stage: &str, port: Option<&str>) -> Result {
+    let store = context.store_to_read()?;
+    let found = artifact::find(context, &store, recipe, stage)?;
+    if let Some(port) = port.filter(|port| !found.outputs.contains_key(*port)) {
+        let ports: Vec<&str> = found.outputs.keys().map(String::as_str).collect();
+        return Err(Failure::usage(format!("stage `{stage}` has no output `{port}`"))
+            .hint(format!("its outputs are: {}", ports.join(", "))));
+    }
+    let mut shown = vec![];
+    let mut text = String::new();
+    for (name, digest) in found.outputs.iter().filter(|(name, _)| port.is_none_or(|port| port == *name)) {
+        let (manifest, files) = artifact::files(&store, digest)?;
+        if context.json() {
+            shown.push(as_json(stage, name, &digest.to_string(), &manifest, &files)?);
+        } else {
+            let title = style(format!("{stage}.{name}")).bold();
+            let _ = writeln!(text, "{title}  {}  {}\n", manifest.kind, digest.short());
+            text += &content(&manifest, &files)?;
+            let _ = writeln!(text, "{}", file_table(&manifest));
+        }
+    }
+    if context.json() {
+        return print_json(&shown);
+    }
+    if let Some(note) = found.note {
+        writeln!(io::stderr(), "note: {note}")?;
+    }
+    io::stdout().write_all(text.trim_end().as_bytes())?;
+    Ok(writeln!(io::stdout())?)
+}
+
+/// All that is known of an artifact, for programs.
+fn as_json(
+    stage: &str,
+    port: &str,
+    digest: &str,
+    manifest: &Artifact,
+    files: &BTreeMap<String, PathBuf>,
+) -> Result<Value> {
+    let mut documents = serde_json::Map::new();
+    for (name, path) in documents_of(manifest, files) {
+        documents.insert(name.clone(), artifact::json(path)?);
+    }
+    let mut shown = json!({
+        "stage": stage, "port": port, "digest": digest, "kind": manifest.kind, "meta": manifest.meta,
+        "files": manifest.files, "documents": documents,
+    });
+    if let Some(path) = files.get(show_network::FILE) {
+        shown["nodes"] = show_network::nodes_json(path)?;
+    }
+    Ok(shown)
+}
+
+/// The JSON documents of an artifact that are not too large to print.
+fn documents_of<'a>(
+    manifest: &'a Artifact,
+    files: &'a BTreeMap<String, PathBuf>,
+) -> impl Iterator<Item = (&'a String, &'a PathBuf)> {
+    files.iter().filter(|(name, _)| {
+        name.ends_with(".json") && manifest.files.get(*name).is_some_and(|entry| entry.size <= LARGE)
+    })
+}
+
+fn content(manifest: &Artifact, files: &BTreeMap<String, PathBuf>) -> Result<String> {
+    let mut text = String::new();
+    for (name, path) in files {
+        if name == show_network::FILE {
+            text += &show_network::nodes_table(path)?;
+        } else if name == DESCRIPTION_FILE {
+            text += &dataset(&artifact::json(path)?);
+        } else if name == "transform.json" && manifest.kind == "transform" {
+            text += &transform(&artifact::json(path)?);
+        } else if name.ends_with(".csv") {
+            let _ = writeln!(text, "{}", artifact::table(path)?);
+        }
+    }
+    // Documents that no table above says already.
+    if text.is_empty() {
+        for (_, path) in documents_of(manifest, files) {
+            text += &document(&artifact::json(path)?);
+        }
+    }
+    Ok(text)
+}
+
+fn file_table(manifest: &Artifact) -> Table {
+    let mut table = Table::new(&["file", "size", "digest"]).right(&[1]);
+    for (name, entry) in &manifest.files {
+        table.row([name.clone(), words::bytes(entry.size), entry.digest.short()]);
+    }
+    table
+}
+
+fn dataset(description: &Description) -> String {
+    let mut columns = Table::new(&["column", "type", "indices", "longest"]).right(&[2, 3]);
+    for (name, column) in &description.columns {
+        let kind = match column.kind {
+            data::ColumnType::Sequence { width: Some(width) } => format!("sequence, width {width}"),
+            data::ColumnType::Sequence { width: None } => "sequence".to_owned(),
+            data::ColumnType::Category => "category".to_owned(),
+            data::ColumnType::Number => "number".to_owned(),
+        };
+        let optional = |value: Option<u64>| value.map_or_else(String::new, |value| value.to_string());
+        columns.row([name.clone(), kind, optional(column.vocabulary), optional(column.longest)]);
+    }
+    let classes = description.label.as_ref().map_or(&[][..], |label| &label.classes);
+    let mut head = vec!["part", "rows"];
+    head.extend(classes.iter().map(String::as_str));
+    let numbers: Vec<usize> = (1..head.len()).collect();
+    let mut parts = Table::new(&head).right(&numbers);
+    let named = description.parts.iter().map(|(part, rows)| (part.name(), rows));
+    for (name, rows) in named.chain([("(none)", &description.no_part)]).filter(|(_, rows)| rows.rows > 0) {
+        let counts = rows.classes.iter().map(u64::to_string);
+        parts.row([name.to_owned(), rows.rows.to_string()].into_iter().chain(counts));
+    }
+    let label = match (&description.label, description.has_label) {
+        (Some(label), true) => format!("label: {}\n\n", label.column),
+        (Some(label), false) => format!("label: {}, which these rows do not have\n\n", label.column),
+        (None, _) => String::new(),
+    };
+    format!("{columns}\n{parts}\n{label}")
+}
+
+fn transform(transform: &Transform) -> String {
+    let mut text = String::new();
+    for (name, column) in transform.columns() {
+        let title = style(name).bold();
+        match &column.fitted {
+            Fitted::Vocabulary(vocabulary) => {
+                let _ = writeln!(text, "{title}: {}", words::count(vocabulary.len(), "word"));
+                let mut table = Table::new(&["index", "word", "count"]).right(&[0, 2]);
+                for (index, (word, count)) in
+                    vocabulary.words().iter().zip(vocabulary.counts()).take(WORDS).enumerate()
+                {
+                    table.row([index.to_string(), word.clone(), count.to_string()]);
+                }
+                let _ = writeln!(text, "{table}");
+            }
+            Fitted::Dictionary(values) => {
+                let shown: Vec<&str> = values.iter().take(WORDS).map(String::as_str).collect();
+                let more = if values.len() > WORDS { ", …" } else { "" };
+                let count = match values.len() {
+                    1 => "1 category".to_owned(),
+                    count => format!("{count} categories"),
+                };
+                let _ = writeln!(text, "{title}: {count}: {}{more}\n", shown.join(", "));
+            }
+            Fitted::Number => {
+                let _ = writeln!(text, "{title}: a number\n");
+            }
+        }
+    }
+    if let Some(label) = transform.label() {
+        let _ = writeln!(text, "label {}: {}\n", style(&label.column).bold(), label.classes.join(", "));
+    }
+    text
+}
+
+/// A JSON document as dotted names and values.
+fn document(value: &Value) -> String {
+    let mut leaves = vec![];
+    flatten("", value, &mut leaves);
+    let mut table = Table::new(&["name", "value"]);
+    let more = leaves.len().saturating_sub(VALUES);
+    for (name, value) in leaves.into_iter().take(VALUES) {
+        table.row([name, value]);
+    }
+    if more > 0 {
+        table.row([format!("… {more} more")]);
+    }
+    if table.is_empty() { String::new() } else { format!("{table}\n") }
+}
+
+fn flatten(path: &str, value: &Value, leaves: &mut Vec<(String, String)>) {
+    let at = |key: &str| if path.is_empty() { key.to_owned() } else { format!("{path}.{key}") };
+    match value {
+        Value::Object(entries) => entries.iter().for_each(|(key, value)| flatten(&at(key), value, leaves)),
+        Value::Array(values) if values.iter().any(|value| value.is_object() || value.is_array()) => {
+            values.iter().enumerate().for_each(|(i, value)| flatten(&format!("{path}[{i}]"), value, leaves));
+        }
+        Value::Array(values) => {
+            let texts: Vec<String> = values.iter().map(leaf).collect();
+            leaves.push((path.to_owned(), texts.join(", ")));
+        }
+        other => leaves.push((path.to_owned(), leaf(other))),
+    }
+}
+
+fn leaf(value: &Value) -> String {
+    match value {
+        Value::String(text) => text.clone(),
+        Value::Number(number) => number.as_f64().map_or_else(|| number.to_string(), words::number),
+        other => other.to_string(),
+    }
+}

@@ -1,0 +1,99 @@
+//! The nodes of a network with shapes and parameters, as MXNet's `get_internals()` lists them.
+
+use std::path::Path;
+
+use network::{Graph, Network, Node};
+use plan::Blame;
+use serde_json::{Value, json};
+
+use crate::artifact;
+use crate::failure::{Failure, Result};
+use crate::table::Table;
+
+/// The declaration that travels with weights.
+pub(crate) const FILE: &str = "network.json";
+
+/// A network and its nodes.
+fn read(path: &Path) -> Result<(Network, Graph)> {
+    let network: Network = artifact::json(path)?;
+    let graph = network.lower().map_err(|problems| {
+        let first = problems.first().map_or_else(String::new, |problem| problem.message.clone());
+        Failure::new(Blame::Environment, format!("`{}` is no network: {first}", path.display()))
+    })?;
+    Ok((network, graph))
+}
+
+pub(crate) fn nodes_table(path: &Path) -> Result<String> {
+    let (network, graph) = read(path)?;
+    let mut table = Table::new(&["node", "operation", "output", "parameters", ""]).right(&[3]);
+    let (mut all, mut still) = (0, 0);
+    for node in &graph.nodes {
+        let (total, frozen) = sizes(node, &network);
+        all += total;
+        still += frozen;
+        let mark = match (total, frozen) {
+            (0, _) | (_, 0) => "",
+            (total, frozen) if total == frozen => "frozen",
+            _ => "partly frozen",
+        };
+        let count = if total == 0 { String::new() } else { total.to_string() };
+        table.row([
+            node.name.clone(),
+            operation(node),
+            node.signal.shape.to_string(),
+            count,
+            mark.to_owned(),
+        ]);
+    }
+    let output = &graph.nodes[graph.output].name;
+    Ok(format!("{table}\noutput: {output}; parameters: {all}, of which frozen: {still}\n\n"))
+}
+
+pub(crate) fn nodes_json(path: &Path) -> Result<Value> {
+    let (network, graph) = read(path)?;
+    let nodes = graph.nodes.iter().map(|node| {
+        let (parameters, frozen) = sizes(node, &network);
+        json!({
+            "name": node.name, "operation": operation(node), "output": node.signal.shape.to_string(),
+            "parameters": parameters, "frozen": frozen,
+        })
+    });
+    Ok(nodes.collect())
+}
+
+/// Trainable values of a node, and those among them that are frozen. Running statistics do not count.
+fn sizes(node: &Node, network: &Network) -> (usize, usize) {
+    let mut sizes = (0, 0);
+    for param in node.params.iter().filter(|param| !param.buffer) {
+        let size: usize = param.shape.iter().map(|dim| dim.size().unwrap_or(0)).product();
+        sizes.0 += size;
+        sizes.1 += if network.frozen.contains(&param.name) { size } else { 0 };
+    }
+    sizes
+}
+
+/// The operation's name with what shapes do not tell.
+fn operation(node: &Node) -> String {
+    use network::Primitive;
+    match &node.op {
+        Primitive::Column => "column".to_owned(),
+        Primitive::Embedding => "embedding".to_owned(),
+        Primitive::Recurrent { recurrence, bidirectional, layers, .. } => {
+            let name = match recurrence {
+                network::Recurrence::Gru => "gru",
+                network::Recurrence::Lstm => "lstm",
+            };
+            let both = if *bidirectional { ", both directions" } else { "" };
+            let stacked = if *layers > 1 { format!(", {layers} layers") } else { String::new() };
+            format!("{name}{both}{stacked}")
+        }
+        Primitive::Linear => "linear".to_owned(),
+        Primitive::BatchNorm { .. } => "batch-norm".to_owned(),
+        Primitive::Dropout { rate } => format!("dropout {rate}"),
+        Primitive::Activation(activation) => format!("{activation:?}").to_lowercase(),
+        Primitive::SequenceLast => "sequence-last".to_owned(),
+        Primitive::MeanPool => "mean-pool".to_owned(),
+        Primitive::MaxPool => "max-pool".to_owned(),
+        Primitive::Concat => "concat".to_owned(),
+    }
+}
