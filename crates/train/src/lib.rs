@@ -1,1 +1,22 @@
-//! Training: loop, optimisers, losses, metrics, checkpoints.
+//! Training: loop, optimisers, losses, metrics, checkpoints; and running trained networks over data sets.
+//!
+//! Invariant: weights, optimiser state and history are a pure function of the network, the data, the settings and the
+//! seed. Threads, interruptions and the clock change none of their bits.
+
+pub mod metrics;
+
+mod batch;
+mod checkpoint;
+mod clip;
+mod error;
+mod evaluate;
+mod fit;
+mod loss;
+mod optimizer;
+mod stopping;
+
+pub use error::Error;
+pub use evaluate::{evaluate, features, predict};
+pub use fit::{EpochRecord, Fitted, Job, fit};
+pub use loss::loss;
+pub use optimizer::Optimizer;

@@ -1,0 +1,92 @@
+//! From rows of a data set to what a module takes.
+//!
+//! Invariant: only the rows of the batch are read; nothing here grows with the data set but four bytes a row.
+
+use std::collections::BTreeMap;
+
+use data::{Dataset, Labels};
+use network::Input;
+use nn::{Column, Inputs, Module};
+use torch::{Device, Tensor, guard};
+
+use crate::error::Error;
+
+/// Makes the batches that a module reads.
+pub(crate) struct Loader<'a> {
+    dataset: &'a Dataset,
+    inputs: BTreeMap<String, Input>,
+    device: Device,
+    /// By row: the steps of its longest sequence.
+    pub(crate) lengths: Vec<u32>,
+}
+
+impl<'a> Loader<'a> {
+    /// # Errors
+    /// [`Error::Column`] when the data lacks a column that the module reads.
+    pub(crate) fn new(module: &Module, dataset: &'a Dataset) -> Result<Self, Error> {
+        let mut lengths = vec![0; dataset.rows()];
+        let mut inputs = BTreeMap::new();
+        for name in module.graph().columns() {
+            let Some(input) = module.network().inputs.get(name) else { continue };
+            if matches!(input, Input::Sequence { .. }) {
+                for (most, length) in lengths.iter_mut().zip(dataset.lengths(name)) {
+                    *most = length.max(*most);
+                }
+            }
+            inputs.insert(name.to_owned(), input.clone());
+        }
+        let loader = Loader { dataset, inputs, device: module.device(), lengths };
+        loader.inputs(&[])?;
+        Ok(loader)
+    }
+
+    /// The rows' columns.
+    pub(crate) fn inputs(&self, rows: &[u32]) -> Result<Inputs, Error> {
+        let mut inputs = Inputs::new();
+        for (name, input) in &self.inputs {
+            let missing = |wanted| Error::Column { name: name.clone(), wanted };
+            let column = match input {
+                Input::Sequence { .. } => {
+                    let batch = self.dataset.sequence_batch(name, rows).ok_or_else(|| missing("sequence"))?;
+                    let longest = batch.lengths.iter().copied().max().unwrap_or(0);
+                    let shape = [rows.len() as i64, batch.width as i64];
+                    guard(|| {
+                        let ids = Tensor::from_slice(&batch.ids).reshape(shape);
+                        // A chain may pad all rows to one width; steps that no row has need no work.
+                        let ids = ids.narrow(1, 0, longest.min(shape[1])).to_device(self.device).contiguous();
+                        Column::Sequence { ids, lengths: Tensor::from_slice(&batch.lengths) }
+                    })?
+                }
+                Input::Category { .. } => {
+                    let ids = self.dataset.category_batch(name, rows).ok_or_else(|| missing("category"))?;
+                    guard(|| Column::Category(Tensor::from_slice(&ids).to_device(self.device)))?
+                }
+                Input::Number => {
+                    let numbers = self.dataset.number_batch(name, rows).ok_or_else(|| missing("number"))?;
+                    guard(|| {
+                        Column::Number(Tensor::from_slice(&numbers).reshape([-1, 1]).to_device(self.device))
+                    })?
+                }
+            };
+            inputs.insert(name.clone(), column);
+        }
+        Ok(inputs)
+    }
+
+    /// The rows' class indices.
+    ///
+    /// # Errors
+    /// [`Error::NoLabel`] when there are none.
+    pub(crate) fn labels(&self, rows: &[u32]) -> Result<Vec<u32>, Error> {
+        match self.dataset.label_batch(rows) {
+            Some(Labels::Class(labels)) => Ok(labels.into_iter().map(i32::cast_unsigned).collect()),
+            _ => Err(Error::NoLabel),
+        }
+    }
+
+    /// The rows' class indices as a tensor, `[rows]`, `Int64`.
+    pub(crate) fn label_tensor(&self, labels: &[u32]) -> Result<Tensor, Error> {
+        let labels: Vec<i64> = labels.iter().map(|&label| i64::from(label)).collect();
+        Ok(guard(|| Tensor::from_slice(&labels).to_device(self.device))?)
+    }
+}

@@ -1,0 +1,93 @@
+//! What can go wrong while training.
+
+use std::io;
+use std::path::PathBuf;
+
+use data::Part;
+
+/// What can go wrong while training, evaluating and predicting.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The loss became NaN or infinite.
+    #[error("the loss became {value} in epoch {epoch}, step {step}")]
+    Diverged {
+        /// The epoch, from 1.
+        epoch: usize,
+        /// The step in the epoch, from 1.
+        step: usize,
+        /// What it became.
+        value: f64,
+    },
+    /// Whoever watches asked to stop; the last epoch's checkpoint stays.
+    #[error("stopped")]
+    Stopped,
+    /// Frozen tensors changed.
+    #[error("training changed what is frozen: {}", .0.join(", "))]
+    FrozenMoved(Vec<String>),
+    /// Trainable parameters stayed as they were.
+    #[error("training left unfrozen parameters as they were: {}", .0.join(", "))]
+    NotMoved(Vec<String>),
+    /// All parameters are frozen.
+    #[error("every parameter is frozen: there is nothing to train")]
+    NothingToTrain,
+    /// A part has no rows.
+    #[error("the data has no rows in part `{}`", .0.name())]
+    NoRows(Part),
+    /// The rows have no label, or one of numbers.
+    #[error("the data has no class label to train on")]
+    NoLabel,
+    /// The network's result does not fit the loss.
+    #[error("{loss} does not take a network result of shape {shape:?}")]
+    Width {
+        /// The loss.
+        loss: &'static str,
+        /// Shape of the result for one batch.
+        shape: Vec<i64>,
+    },
+    /// A label is beyond the network's classes.
+    #[error("the labels have {classes} classes, but the network's result has room for {room}")]
+    Classes {
+        /// Classes of the labels.
+        classes: usize,
+        /// Classes that the network tells apart.
+        room: usize,
+    },
+    /// The data has no column that the network reads, or one of another type.
+    #[error("the data has no {wanted} column `{name}`")]
+    Column {
+        /// The column.
+        name: String,
+        /// What the network wants there.
+        wanted: &'static str,
+    },
+    /// Features were asked for that are not one vector a row.
+    #[error("features of a row must be one vector, the network gives a shape of {0:?} for a batch")]
+    Features(Vec<i64>),
+    /// A number in the optimiser's settings that makes no step possible.
+    #[error("{0}")]
+    Setting(String),
+    /// Saved optimiser state that does not belong to the network.
+    #[error("the optimiser's state does not fit the network: {0}")]
+    State(String),
+    /// The system refused to read or write.
+    #[error("cannot access {}", path.display())]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The module refused.
+    #[error(transparent)]
+    Module(#[from] nn::Error),
+    /// libtorch refused.
+    #[error(transparent)]
+    Torch(#[from] torch::Error),
+}
+
+impl Error {
+    pub(crate) fn io(path: impl Into<PathBuf>) -> impl FnOnce(io::Error) -> Error {
+        let path = path.into();
+        move |source| Error::Io { path, source }
+    }
+}

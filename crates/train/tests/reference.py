@@ -1,0 +1,74 @@
+"""Writes reference.json: what torch.optim and scikit-learn compute. Run with PyTorch 2.11 and scikit-learn."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import torch
+from sklearn import metrics
+
+ROWS, UNITS, STEPS = 6, 3, 100
+
+
+def optimizers():
+    """Row `r` of a table has a gradient in every (r + 2)th step; row 5 never."""
+    settings = {
+        "adam": (torch.optim.Adam, dict(lr=1e-2, weight_decay=1e-2)),
+        "adam_plain": (torch.optim.Adam, dict(lr=1e-2)),
+        "adamw": (torch.optim.AdamW, dict(lr=1e-2, weight_decay=0.1, betas=(0.8, 0.99))),
+        "sgd": (torch.optim.SGD, dict(lr=1e-2, momentum=0.9, weight_decay=1e-2)),
+        "sgd_plain": (torch.optim.SGD, dict(lr=1e-2)),
+    }
+    found = {}
+    for name, (kind, options) in settings.items():
+        table = torch.tensor([[np.cos(r * UNITS + u) for u in range(UNITS)] for r in range(ROWS)], dtype=torch.float32)
+        dense = torch.tensor([np.cos(100 + i) for i in range(4)], dtype=torch.float32)
+        table.requires_grad_(), dense.requires_grad_()
+        optimizer = kind([table, dense], **options)
+        for step in range(STEPS):
+            table.grad = torch.zeros(ROWS, UNITS)
+            for r in range(ROWS - 1):
+                if step % (r + 2) == 0:
+                    table.grad[r] = torch.tensor([np.sin(step + r * UNITS + u) for u in range(UNITS)])
+            dense.grad = torch.tensor([np.sin(step * 0.1 + i) for i in range(4)], dtype=torch.float32)
+            optimizer.step()
+        found[name] = {"table": table.flatten().tolist(), "dense": dense.tolist()}
+    return found
+
+
+def scores():
+    rng = np.random.default_rng(3)
+    labels = rng.integers(0, 2, 60)
+    logits = np.round(rng.normal(labels * 0.8, 1.0), 1).astype(np.float32)
+    binary = {
+        "labels": labels.tolist(),
+        "logits": logits.tolist(),
+        "accuracy": metrics.accuracy_score(labels, logits > 0),
+        "auc": metrics.roc_auc_score(labels, logits),
+        "loss": metrics.log_loss(labels, 1 / (1 + np.exp(-logits.astype(np.float64)))),
+    }
+    labels = rng.integers(0, 4, 60)
+    logits = rng.normal(np.eye(4)[labels], 1.0).astype(np.float32)
+    shares = np.exp(logits.astype(np.float64))
+    shares /= shares.sum(1, keepdims=True)
+    several = {
+        "labels": labels.tolist(),
+        "logits": logits.flatten().tolist(),
+        "accuracy": metrics.accuracy_score(labels, logits.argmax(1)),
+        "auc": metrics.roc_auc_score(labels, shares, multi_class="ovr"),
+        "loss": metrics.log_loss(labels, shares),
+    }
+    truth, predicted = rng.normal(size=40), rng.normal(size=40)
+    numbers = {
+        "truth": truth.tolist(),
+        "predicted": predicted.tolist(),
+        "rmse": metrics.root_mean_squared_error(truth, predicted),
+        "mae": metrics.mean_absolute_error(truth, predicted),
+        "r2": metrics.r2_score(truth, predicted),
+    }
+    return {"binary": binary, "several": several, "numbers": numbers}
+
+
+if __name__ == "__main__":
+    reference = {"optimizers": optimizers(), "metrics": scores()}
+    Path(__file__).with_name("reference.json").write_text(json.dumps(reference) + "\n")
