@@ -1,6 +1,7 @@
 //! How many threads libtorch and our own kernels use.
 //!
-//! Invariant: the number changes speed only.
+//! Invariant: the number changes speed only. libtorch itself therefore runs on one thread: its matrix products and its
+//! batch norm sum in an order that depends on its threads.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -8,16 +9,13 @@ use crate::{Error, guard};
 
 static THREADS: AtomicUsize = AtomicUsize::new(1);
 
-/// Sets the threads of libtorch's operations and of [`crate::recurrent`]; zero counts as one.
-///
-/// OpenMP threads spin between operations and starve their neighbours on a busy machine. `OMP_WAIT_POLICY=passive`
-/// stops that, and OpenMP reads it before `main`: setting it is the duty of whoever starts this process.
+/// Sets the threads of [`crate::recurrent`], zero counts as one, and keeps libtorch's own operations on one.
 ///
 /// # Errors
 /// [`Error::Libtorch`] when libtorch refuses the number.
 pub fn set_threads(count: usize) -> Result<(), Error> {
     let count = count.clamp(1, 1024);
-    guard(|| tch::set_num_threads(i32::try_from(count).unwrap_or(1)))?;
+    guard(|| tch::set_num_threads(1))?;
     THREADS.store(count, Ordering::Relaxed);
     Ok(())
 }

@@ -256,8 +256,9 @@ impl Method {
     fn new(settings: &stages::Optimizer) -> Self {
         let adam = |adam: &stages::Adam, decay: f64, shrink: f64| Method::Adam {
             rule: AdamRule {
-                beta1: adam.betas[0] as f32,
+                rest1: (1.0 - adam.betas[0]) as f32,
                 beta2: adam.betas[1] as f32,
+                rest2: (1.0 - adam.betas[1]) as f32,
                 epsilon: adam.epsilon as f32,
                 decay: decay as f32,
                 shrink: shrink as f32,

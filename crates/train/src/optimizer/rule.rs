@@ -6,8 +6,11 @@
 /// Adam and AdamW without what changes by the step.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct AdamRule {
-    pub(super) beta1: f32,
+    /// 1 - beta1, rounded once: the difference of rounded numbers would be off in its fifth digit.
+    pub(super) rest1: f32,
     pub(super) beta2: f32,
+    /// 1 - beta2, likewise.
+    pub(super) rest2: f32,
     pub(super) epsilon: f32,
     /// Added to the gradient, times the weight: coupled weight decay.
     pub(super) decay: f32,
@@ -72,8 +75,8 @@ fn adam_step(rule: AdamRule, step: AdamStep, block: &mut Block<'_>, gradient: im
     for at in 0..count {
         let weight = weights[at] * rule.shrink;
         let slope = gradient(at) + rule.decay * weight;
-        let mean = first[at] + (1.0 - rule.beta1) * (slope - first[at]);
-        let square = rule.beta2 * second[at] + (1.0 - rule.beta2) * slope * slope;
+        let mean = first[at] + rule.rest1 * (slope - first[at]);
+        let square = rule.beta2 * second[at] + rule.rest2 * slope * slope;
         first[at] = mean;
         second[at] = square;
         weights[at] = weight - step.size * mean / (square.sqrt() * step.correction + rule.epsilon);

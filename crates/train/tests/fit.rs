@@ -1,0 +1,353 @@
+//! The training loop: learning, resuming, stopping, freezing.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::ops::ControlFlow;
+use std::path::Path;
+
+use data::{Dataset, Index, Part, Source, Spec, Split, Step, Table, Tokenize, Transform};
+use network::{Input, Network};
+use nn::Module;
+use plan::Progress;
+use serde_json::{Value, json};
+use stages::{Loss, Metric, Training};
+use tempfile::TempDir;
+use torch::{Device, values};
+use train::{Error, Fitted, Job, evaluate, features, fit, predict};
+
+/// Reviews of random words; one with more `good` than `bad` is positive.
+fn dataset(folder: &Path, rows: usize) -> Dataset {
+    let mut draws = data::Draws::new(3, "test", &[]);
+    let mut text = "text,age,label\n".to_owned();
+    for _ in 0..rows {
+        let length = 1 + draws.below(12);
+        let mut words: Vec<String> = (0..length).map(|_| format!("w{}", draws.below(60))).collect();
+        let positive = draws.below(2) == 1;
+        let place = draws.below(length) as usize;
+        words[place] = if positive { "good" } else { "bad" }.to_owned();
+        text += &format!("{},{},{}\n", words.join(" "), draws.below(80), u8::from(positive));
+    }
+    let path = folder.join("reviews.csv");
+    fs::write(&path, text).unwrap();
+    let mut source = Source::new("reviews.csv");
+    source.split = Some(Split { train: Some(0.6), valid: Some(0.4), ..Split::default() });
+    let table = Table::read(&path, &source).unwrap();
+    let parts = data::assign(&table, &source, 1).unwrap();
+    let chain = vec![Step::Tokenize(Tokenize::Whitespace), Step::Index(Index::default())];
+    let spec = Spec {
+        columns: BTreeMap::from([("text".into(), chain), ("age".into(), vec![Step::Number])]),
+        label: Some("label".into()),
+        ..Spec::default()
+    };
+    let transform = Transform::fit(&table, &parts, &spec).unwrap();
+    transform.apply(&table, &parts, true, None).unwrap().write(folder).unwrap();
+    Dataset::open(folder).unwrap()
+}
+
+fn network(dataset: &Dataset) -> Network {
+    let vocabulary = dataset.description().columns["text"].vocabulary.map(|size| size as usize);
+    let layers = json!([
+        { "name": "embed", "kind": "embedding", "units": 8, "input": ["text"] },
+        { "name": "gru", "kind": "gru", "units": 6, "bidirectional": true },
+        { "name": "last", "kind": "sequence-last" },
+        { "name": "dense", "kind": "dense", "units": 8, "batch-norm": true, "activation": "relu", "dropout": 0.1 },
+        { "name": "output", "kind": "dense", "units": 1 },
+    ]);
+    Network {
+        inputs: BTreeMap::from([("text".to_owned(), Input::Sequence { vocabulary })]),
+        layers: serde_json::from_value(layers).unwrap(),
+        output: None,
+        frozen: Default::default(),
+    }
+}
+
+fn training(more: Value) -> Training {
+    let mut all = json!({
+        "epochs": 3,
+        "batch": { "size": 16, "buckets": 3 },
+        "optimizer": { "kind": "adam", "lr": 1e-2, "weight-decay": 1e-5 },
+    });
+    all.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+    serde_json::from_value(all).unwrap()
+}
+
+struct Setup {
+    folder: TempDir,
+    dataset: Dataset,
+    network: Network,
+}
+
+impl Setup {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let dataset = dataset(folder.path(), 400);
+        let network = network(&dataset);
+        Setup { folder, dataset, network }
+    }
+
+    fn fit(
+        &self,
+        training: &Training,
+        checkpoint: &str,
+        threads: usize,
+        progress: &mut dyn FnMut(Progress) -> ControlFlow<()>,
+    ) -> Result<Fitted, Error> {
+        let checkpoint = self.folder.path().join(checkpoint);
+        let job = Job {
+            dataset: &self.dataset,
+            training,
+            loss: Loss::BinaryCrossEntropy,
+            seed: 5,
+            checkpoint: &checkpoint,
+            threads,
+        };
+        fit(Module::new(&self.network, 5, Device::Cpu).unwrap(), job, progress)
+    }
+}
+
+fn on(_: Progress) -> ControlFlow<()> {
+    ControlFlow::Continue(())
+}
+
+/// Bits of weights and optimiser state.
+fn bits(fitted: &Fitted) -> BTreeMap<String, Vec<u32>> {
+    let weights = fitted.module.weights().unwrap();
+    let all = weights.iter().chain(&fitted.optimizer);
+    let bits = |tensor| values::floats(tensor).unwrap().into_iter().map(f32::to_bits).collect();
+    all.map(|(name, tensor)| (name.clone(), bits(tensor))).collect()
+}
+
+#[track_caller]
+fn assert_same_bits(one: &Fitted, other: &Fitted) {
+    let (one, other) = (bits(one), bits(other));
+    assert_eq!(one.keys().collect::<Vec<_>>(), other.keys().collect::<Vec<_>>());
+    let off: Vec<&String> = one.keys().filter(|name| one[*name] != other[*name]).collect();
+    assert!(off.is_empty(), "these differ: {off:?}");
+}
+
+#[test]
+fn a_problem_that_can_be_learnt_is_learnt() {
+    let setup = Setup::new();
+    let training = training(json!({ "epochs": 8 }));
+    let mut epochs = vec![];
+    let fitted = setup
+        .fit(&training, "learn", 2, &mut |progress| {
+            if let Progress::Epoch { epoch, metrics, .. } = progress {
+                epochs.push((epoch, metrics));
+            }
+            ControlFlow::Continue(())
+        })
+        .unwrap();
+    assert_eq!(fitted.epoch, 8);
+    assert_eq!(fitted.history.len(), 9);
+    let told: Vec<_> = fitted.history.iter().map(|record| (record.epoch, record.metrics.clone())).collect();
+    assert_eq!(epochs, told);
+    let auc = |epoch: usize| fitted.history[epoch].metrics["valid"]["auc"];
+    assert!((0.3..0.7).contains(&auc(0)), "{}", auc(0));
+    assert!(auc(8) > 0.97, "{}", auc(8));
+    assert!(fitted.history[8].metrics["train"]["auc"] > 0.95);
+
+    // an evaluation afterwards sees the same numbers
+    let metrics = [Metric::Accuracy, Metric::Auc];
+    let again = evaluate(&fitted.module, &setup.dataset, Part::Valid, Loss::BinaryCrossEntropy, &metrics);
+    assert_eq!(again.unwrap(), fitted.history[8].metrics["valid"]);
+}
+
+#[test]
+fn threads_change_no_bit() {
+    let setup = Setup::new();
+    let training = training(json!({ "clip-gradient": { "norm": 1.0 } }));
+    let one = setup.fit(&training, "one", 1, &mut on).unwrap();
+    for threads in [2, 4] {
+        let other = setup.fit(&training, &format!("threads-{threads}"), threads, &mut on).unwrap();
+        assert_same_bits(&one, &other);
+    }
+}
+
+#[test]
+fn an_interrupted_training_ends_in_the_same_bits() {
+    let setup = Setup::new();
+    for optimizer in [
+        json!({ "kind": "adam", "lr": 1e-2, "weight-decay": 1e-5 }),
+        json!({ "kind": "sgd", "lr": 1e-1, "momentum": 0.9 }),
+    ] {
+        let early = json!({ "patience": 10, "metric": "auc" });
+        let training = training(json!({ "optimizer": optimizer, "early-stopping": early, "epochs": 4 }));
+        let kind = optimizer["kind"].as_str().unwrap();
+        let whole = setup.fit(&training, &format!("{kind}-whole"), 2, &mut on).unwrap();
+        for stop in 0..=4 {
+            let checkpoint = format!("{kind}-{stop}");
+            let stopped = setup.fit(&training, &checkpoint, 1, &mut |progress| match progress {
+                Progress::Epoch { epoch, .. } if epoch == stop => ControlFlow::Break(()),
+                _ => ControlFlow::Continue(()),
+            });
+            assert!(matches!(stopped, Err(Error::Stopped)));
+            let mut resumed = None;
+            let fitted = setup
+                .fit(&training, &checkpoint, 2, &mut |progress| {
+                    if let Progress::Resumed { epoch } = progress {
+                        resumed = Some(epoch);
+                    }
+                    ControlFlow::Continue(())
+                })
+                .unwrap();
+            assert_eq!(resumed, (stop > 0).then_some(stop));
+            assert_same_bits(&fitted, &whole);
+            assert_eq!((fitted.history, fitted.epoch), (whole.history.clone(), whole.epoch));
+        }
+    }
+}
+
+#[test]
+fn a_training_stopped_inside_an_epoch_goes_on_from_the_one_before() {
+    let folder = tempfile::tempdir().unwrap();
+    let dataset = dataset(folder.path(), 12_000);
+    let setup = Setup { network: network(&dataset), folder, dataset };
+    let training = training(json!({ "epochs": 2, "batch": { "size": 8, "buckets": 1 } }));
+    let whole = setup.fit(&training, "whole", 2, &mut on).unwrap();
+    let stopped = setup.fit(&training, "stopped", 2, &mut |progress| match progress {
+        Progress::Step { phase, .. } if phase == "epoch 2/2" => ControlFlow::Break(()),
+        _ => ControlFlow::Continue(()),
+    });
+    assert!(matches!(stopped, Err(Error::Stopped)));
+    let mut resumed = vec![];
+    let fitted = setup.fit(&training, "stopped", 2, &mut |progress| {
+        if let Progress::Resumed { epoch } = progress {
+            resumed.push(epoch);
+        }
+        ControlFlow::Continue(())
+    });
+    assert_eq!(resumed, [1]);
+    assert_same_bits(&fitted.unwrap(), &whole);
+}
+
+#[test]
+fn a_damaged_checkpoint_is_not_used() {
+    let setup = Setup::new();
+    let training = training(json!({}));
+    let whole = setup.fit(&training, "damaged", 1, &mut on).unwrap();
+    let checkpoint = setup.folder.path().join("damaged");
+    let path = checkpoint.join("epoch-3/tensors.safetensors");
+    let intact = fs::read(&path).unwrap();
+    let flipped = |at: usize| {
+        let mut bytes = intact.clone();
+        bytes[at] ^= 1;
+        bytes
+    };
+    for bytes in [flipped(intact.len() - 5), flipped(20), intact[..1000].to_vec(), vec![]] {
+        fs::write(&path, bytes).unwrap();
+        fs::create_dir_all(checkpoint.join(".new-left-behind")).unwrap();
+        let mut warnings = 0;
+        let fitted = setup
+            .fit(&training, "damaged", 1, &mut |progress| {
+                warnings += usize::from(matches!(progress, Progress::Warning { .. }));
+                ControlFlow::Continue(())
+            })
+            .unwrap();
+        assert_eq!(warnings, 1);
+        assert_same_bits(&fitted, &whole);
+        let names: Vec<_> = fs::read_dir(&checkpoint).unwrap().map(|e| e.unwrap().file_name()).collect();
+        assert_eq!(names, ["epoch-3"]);
+    }
+}
+
+#[test]
+fn a_checkpoint_of_another_training_is_not_used() {
+    let setup = Setup::new();
+    setup.fit(&training(json!({})), "shared", 1, &mut on).unwrap();
+    let other = training(json!({ "optimizer": { "kind": "sgd", "lr": 0.1 } }));
+    let mut resumed = false;
+    setup
+        .fit(&other, "shared", 1, &mut |progress| {
+            resumed |= matches!(progress, Progress::Resumed { .. });
+            ControlFlow::Continue(())
+        })
+        .unwrap();
+    assert!(!resumed);
+}
+
+#[test]
+fn early_stopping_restores_the_best() {
+    let setup = Setup::new();
+    let training = training(json!({
+        "epochs": 60,
+        "optimizer": { "kind": "adam", "lr": 5e-2 },
+        "early-stopping": { "patience": 3, "metric": "loss" },
+    }));
+    let fitted = setup.fit(&training, "early", 2, &mut on).unwrap();
+    let losses: Vec<f64> = fitted.history[1..].iter().map(|record| record.metrics["valid"]["loss"]).collect();
+    let best = (0..losses.len()).min_by(|&a, &b| losses[a].total_cmp(&losses[b])).unwrap();
+    assert_eq!(fitted.epoch, best + 1);
+    assert_eq!(losses.len(), best + 1 + 3, "{losses:?}");
+    let kept = evaluate(&fitted.module, &setup.dataset, Part::Valid, Loss::BinaryCrossEntropy, &[]).unwrap();
+    assert_eq!(kept["loss"], losses[best]);
+}
+
+#[test]
+fn a_loss_that_is_no_number_stops_and_keeps_the_checkpoint() {
+    let setup = Setup::new();
+    let training =
+        training(json!({ "epochs": 50, "optimizer": { "kind": "sgd", "lr": 1e18, "momentum": 0.9 } }));
+    let error = setup.fit(&training, "nan", 1, &mut on).unwrap_err();
+    let Error::Diverged { epoch, step, value } = error else { panic!("{error}") };
+    assert!(epoch >= 1 && step >= 1 && !value.is_finite());
+    assert_eq!(setup.folder.path().join(format!("nan/epoch-{}", epoch - 1)).exists(), epoch > 1);
+}
+
+#[test]
+fn what_is_frozen_keeps_its_bits() {
+    let mut setup = Setup::new();
+    let names: Vec<String> =
+        setup.network.lower().unwrap().params().map(|param| param.name.clone()).collect();
+    setup.network.frozen = names.iter().filter(|name| !name.starts_with("output.")).cloned().collect();
+    let start = Module::new(&setup.network, 5, Device::Cpu).unwrap().weights().unwrap();
+    let fitted = setup.fit(&training(json!({})), "frozen", 2, &mut on).unwrap();
+    let end = fitted.module.weights().unwrap();
+    for name in &names {
+        let same = torch::weights::bytes_equal(&start[name], &end[name]).unwrap();
+        assert_eq!(same, !name.starts_with("output."), "{name}");
+    }
+    setup.network.frozen = names.into_iter().collect();
+    let error = setup.fit(&training(json!({})), "all-frozen", 2, &mut on).unwrap_err();
+    assert!(matches!(error, Error::NothingToTrain));
+}
+
+#[test]
+fn parameters_that_cannot_move_are_named() {
+    let mut setup = Setup::new();
+    // a dense layer of zeros before a relu gets no gradient at all
+    setup.network.layers = serde_json::from_value(json!([
+        { "name": "embed", "kind": "embedding", "units": 4, "init": "zeros" },
+        { "name": "mean", "kind": "mean-pool" },
+        { "name": "dense", "kind": "dense", "units": 3, "activation": "relu", "init": "zeros" },
+        { "name": "output", "kind": "dense", "units": 1 },
+    ]))
+    .unwrap();
+    let settings = training(json!({ "optimizer": { "kind": "sgd", "lr": 0.1 } }));
+    let error = setup.fit(&settings, "still", 1, &mut on).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "training left unfrozen parameters as they were: dense.bias, dense.weight, embed.weight, output.weight"
+    );
+}
+
+#[test]
+fn features_are_written_row_by_row() {
+    let setup = Setup::new();
+    let module = Module::new(&setup.network, 5, Device::Cpu).unwrap();
+    let rows = [7, 3, 250, 11];
+    let path = setup.folder.path().join("features.safetensors");
+    let part = Module::new(&setup.network.cut("last").unwrap(), 5, Device::Cpu).unwrap();
+    assert_eq!(features(&part, &setup.dataset, &rows, &path).unwrap(), 12);
+    let found = torch::weights::load(&path, Device::Cpu).unwrap().remove("features").unwrap();
+    assert_eq!(found.size(), [4, 12]);
+    let (expected, width) = predict(&part, &setup.dataset, &rows).unwrap();
+    assert_eq!((values::floats(&found).unwrap(), width), (expected, 12));
+
+    // rows keep their place whatever the order asked for
+    let (logits, _) = predict(&module, &setup.dataset, &rows).unwrap();
+    let (turned, _) = predict(&module, &setup.dataset, &[11, 250, 3, 7]).unwrap();
+    for (one, other) in logits.iter().zip(turned.iter().rev()) {
+        assert!((one - other).abs() < 1e-6);
+    }
+}

@@ -1,0 +1,197 @@
+//! Optimisers and metrics against torch.optim's and scikit-learn's numbers (`reference.py` made them).
+
+use std::collections::BTreeMap;
+
+use network::{Input, Network};
+use nn::{Gradient, Module, RowGradient};
+use serde_json::{Value, json};
+use stages::{Loss, Metric};
+use torch::{Device, Kind, Tensor, values};
+use train::{Optimizer, metrics};
+
+fn reference() -> Value {
+    serde_json::from_str(include_str!("reference.json")).unwrap()
+}
+
+fn numbers<T: serde::de::DeserializeOwned>(value: &Value) -> Vec<T> {
+    serde_json::from_value(value.clone()).unwrap()
+}
+
+const ROWS: usize = 6;
+const UNITS: usize = 3;
+
+/// A table `[6, 3]` and a bias `[4]`, as the reference starts them.
+fn module() -> Module {
+    let layers = json!([
+        { "name": "embed", "kind": "embedding", "units": UNITS },
+        { "name": "dense", "kind": "dense", "units": 4 },
+    ]);
+    let network = Network {
+        inputs: BTreeMap::from([("word".to_owned(), Input::Category { categories: Some(ROWS) })]),
+        layers: serde_json::from_value(layers).unwrap(),
+        output: None,
+        frozen: ["dense.weight".to_owned()].into(),
+    };
+    let cosines = |from: usize, count: usize| {
+        let values: Vec<f32> = (from..from + count).map(|at| (at as f64).cos() as f32).collect();
+        Tensor::from_slice(&values)
+    };
+    let weights = BTreeMap::from([
+        ("embed.weight".to_owned(), cosines(0, ROWS * UNITS).reshape([ROWS as i64, UNITS as i64])),
+        ("dense.weight".to_owned(), Tensor::zeros([4, UNITS as i64], (Kind::Float, Device::Cpu))),
+        ("dense.bias".to_owned(), cosines(100, 4)),
+    ]);
+    Module::with_weights(&network, &weights, Device::Cpu).unwrap()
+}
+
+fn gradients(step: usize) -> BTreeMap<String, Gradient> {
+    let rows: Vec<u32> = (0..ROWS - 1).filter(|row| step % (row + 2) == 0).map(|row| row as u32).collect();
+    let sine = |at: f64| at.sin() as f32;
+    let values = rows
+        .iter()
+        .flat_map(|&row| (0..UNITS).map(move |unit| sine((step + row as usize * UNITS + unit) as f64)))
+        .collect();
+    let dense: Vec<f32> = (0..4).map(|at| sine(step as f64 * 0.1 + at as f64)).collect();
+    BTreeMap::from([
+        ("embed.weight".to_owned(), Gradient::Rows(RowGradient { rows, values, units: UNITS })),
+        ("dense.bias".to_owned(), Gradient::Dense(Tensor::from_slice(&dense))),
+    ])
+}
+
+fn settings(name: &str) -> stages::Optimizer {
+    let settings = match name {
+        "adam" => json!({ "kind": "adam", "lr": 1e-2, "weight-decay": 1e-2 }),
+        "adam_plain" => json!({ "kind": "adam", "lr": 1e-2 }),
+        "adamw" => json!({ "kind": "adamw", "lr": 1e-2, "weight-decay": 0.1, "betas": [0.8, 0.99] }),
+        "sgd" => json!({ "kind": "sgd", "lr": 1e-2, "momentum": 0.9, "weight-decay": 1e-2 }),
+        _ => json!({ "kind": "sgd", "lr": 1e-2 }),
+    };
+    serde_json::from_value(settings).unwrap()
+}
+
+fn bits(tensor: &Tensor) -> Vec<u32> {
+    values::floats(tensor).unwrap().into_iter().map(f32::to_bits).collect()
+}
+
+#[test]
+fn optimizers_match_pytorch() {
+    let reference = reference();
+    for (name, expected) in reference["optimizers"].as_object().unwrap() {
+        let module = module();
+        let mut optimizer = Optimizer::new(&settings(name), &module, 2).unwrap();
+        for step in 0..100 {
+            optimizer.step(&module, &gradients(step)).unwrap();
+        }
+        optimizer.settle(&module).unwrap();
+        for (param, key) in [("embed.weight", "table"), ("dense.bias", "dense")] {
+            let found = values::floats(module.tensor(param).unwrap()).unwrap();
+            for (found, expected) in found.iter().zip(numbers::<f32>(&expected[key])) {
+                assert!((found - expected).abs() < 1e-6, "{name} {param}: {found} is not {expected}");
+            }
+        }
+    }
+}
+
+#[test]
+fn lagging_rows_change_no_bit() {
+    for name in ["adam", "adam_plain", "adamw", "sgd", "sgd_plain"] {
+        let run = |settle_each_step: bool| {
+            let module = module();
+            let mut optimizer = Optimizer::new(&settings(name), &module, 1).unwrap();
+            for step in 0..30 {
+                optimizer.catch_up(&module, "embed.weight", &[3, step % 6]).unwrap();
+                optimizer.step(&module, &gradients(step as usize)).unwrap();
+                if settle_each_step {
+                    optimizer.settle(&module).unwrap();
+                }
+            }
+            optimizer.settle(&module).unwrap();
+            let state = optimizer.state().unwrap();
+            let state: BTreeMap<_, _> = state
+                .into_iter()
+                .filter(|(name, _)| name != "step")
+                .map(|(name, tensor)| (name, bits(&tensor)))
+                .collect();
+            (bits(module.tensor("embed.weight").unwrap()), state)
+        };
+        assert_eq!(run(true), run(false), "{name}");
+    }
+}
+
+#[test]
+fn state_goes_out_and_in_again() {
+    for name in ["adam", "adamw", "sgd"] {
+        let whole = module();
+        let mut optimizer = Optimizer::new(&settings(name), &whole, 1).unwrap();
+        (0..20).for_each(|step| optimizer.step(&whole, &gradients(step)).unwrap());
+        optimizer.settle(&whole).unwrap();
+
+        let first = module();
+        let mut optimizer = Optimizer::new(&settings(name), &first, 1).unwrap();
+        (0..10).for_each(|step| optimizer.step(&first, &gradients(step)).unwrap());
+        optimizer.settle(&first).unwrap();
+        let state = optimizer.state().unwrap();
+        let second = Module::with_weights(first.network(), &first.weights().unwrap(), Device::Cpu).unwrap();
+        let mut optimizer = Optimizer::new(&settings(name), &second, 1).unwrap();
+        optimizer.restore(&state).unwrap();
+        (10..20).for_each(|step| optimizer.step(&second, &gradients(step)).unwrap());
+        optimizer.settle(&second).unwrap();
+        for param in ["embed.weight", "dense.bias"] {
+            assert_eq!(bits(whole.tensor(param).unwrap()), bits(second.tensor(param).unwrap()), "{name}");
+        }
+        let mut other = state;
+        other.remove("step");
+        assert!(optimizer.restore(&other).is_err());
+    }
+}
+
+#[test]
+fn settings_that_move_nothing_are_refused() {
+    for (settings, message) in [
+        (json!({ "kind": "adam", "lr": 0.0 }), "the learning rate must be above 0: nothing would move"),
+        (json!({ "kind": "sgd", "lr": 1.0, "momentum": 2.0 }), "momentum must lie between 0 and 1"),
+    ] {
+        let settings: stages::Optimizer = serde_json::from_value(settings).unwrap();
+        let error = Optimizer::new(&settings, &module(), 1).err().unwrap();
+        assert_eq!(error.to_string(), message);
+    }
+}
+
+#[test]
+fn metrics_match_scikit_learn() {
+    let reference = &reference()["metrics"];
+    for (name, loss) in [("binary", Loss::BinaryCrossEntropy), ("several", Loss::CategoricalCrossEntropy)] {
+        let case = &reference[name];
+        let (logits, labels) = (numbers::<f32>(&case["logits"]), numbers::<u32>(&case["labels"]));
+        for metric in [Metric::Accuracy, Metric::Auc, Metric::Loss] {
+            let found = metrics::measure(metric, loss, &logits, &labels).unwrap();
+            let expected = case[metric.name()].as_f64().unwrap();
+            assert!((found - expected).abs() < 1e-9, "{name} {metric:?}: {found} is not {expected}");
+        }
+    }
+    let case = &reference["numbers"];
+    let (truth, predicted) = (numbers::<f64>(&case["truth"]), numbers::<f64>(&case["predicted"]));
+    for (found, name) in [
+        (metrics::rmse(&predicted, &truth), "rmse"),
+        (metrics::mae(&predicted, &truth), "mae"),
+        (metrics::r2(&predicted, &truth), "r2"),
+    ] {
+        assert!((found.unwrap() - case[name].as_f64().unwrap()).abs() < 1e-12, "{name}");
+    }
+}
+
+#[test]
+fn metrics_that_are_not_defined_are_none() {
+    assert_eq!(metrics::auc(&[0.1, 0.2], &[true, true]), None);
+    assert_eq!(metrics::auc(&[0.1, f64::NAN], &[true, false]), None);
+    assert_eq!(metrics::auc(&[0.5, 0.5, 0.5], &[true, false, true]), Some(0.5));
+    assert_eq!(metrics::auc(&[], &[]), None);
+    assert_eq!(metrics::rmse(&[], &[]), None);
+    assert_eq!(metrics::r2(&[1.0, 2.0], &[3.0, 3.0]), None);
+    assert_eq!(metrics::mae(&[f64::NAN], &[1.0]), None);
+    assert_eq!(metrics::measure(Metric::Accuracy, Loss::BinaryCrossEntropy, &[], &[]), None);
+    assert_eq!(metrics::measure(Metric::Accuracy, Loss::BinaryCrossEntropy, &[f32::NAN], &[0]), None);
+    // by hand: classes 0 and 1 are told apart, class 2 has no rows
+    let scores = [0.8, 0.1, 0.1, 0.3, 0.6, 0.1];
+    assert_eq!(metrics::auc_one_vs_rest(&scores, 3, &[0, 1]), Some(1.0));
+}
