@@ -1,1 +1,27 @@
 //! TOML text to a checked plan, or every diagnostic.
+//!
+//! The way of a recipe: its text becomes a tree of spanned values, laid over what it `extends`; `--set` and `[vars]`
+//! are put in; schemas made from the declarations find what is misspelt or mistyped; what is left is decoded, and
+//! the stages' own checks run in the order of the DAG, each on the facts of those before. Nothing stops at the first
+//! mistake, and a mistake is reported where it was made, not again where its effects show.
+//!
+//! Invariant: of the data only headers are read, and nothing is written.
+
+mod catalogue;
+mod compile;
+mod editor;
+mod input;
+mod load;
+mod references;
+mod report;
+mod set;
+mod sources;
+mod tree;
+mod validate;
+mod vars;
+mod words;
+
+pub use compile::{Compiled, Facts, Options, compile, compile_text};
+pub use editor::schema;
+pub use input::{InputFailure, for_input};
+pub use report::{Failure, File, Finding, Report, Span};

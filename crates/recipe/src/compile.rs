@@ -1,0 +1,350 @@
+//! From a tree to a checked plan, or every diagnostic.
+
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+
+use data::Source;
+use plan::{Diagnostic, Input, Origin, Place, Plan, Port, Stage};
+use stages::{Context, Fact, Imported, Params, Reference, SourceFact};
+
+use crate::load::{self, Loaded};
+use crate::references::{self, Names};
+use crate::report::{Failure, Finding, Report};
+use crate::sources::{self, Search};
+use crate::tree::Node;
+use crate::{validate, vars};
+
+/// What stands beside a recipe on the command line.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Options {
+    /// `path=value`, laid over the recipe in order.
+    pub sets: Vec<String>,
+    /// Folders in which data is looked for after the recipe's own.
+    pub data_dirs: Vec<PathBuf>,
+}
+
+/// What is known of each output, by stage.
+pub type Facts = BTreeMap<String, Vec<(&'static str, Fact)>>;
+
+/// A recipe without mistakes.
+#[derive(Clone, Debug)]
+pub struct Compiled {
+    /// What runs.
+    pub plan: Plan,
+    /// Every stage as it was declared.
+    pub params: BTreeMap<String, Params>,
+    /// What is known of every output before anything runs.
+    pub facts: Facts,
+    /// What is known of every source before its rows are read.
+    pub sources: BTreeMap<String, SourceFact>,
+}
+
+/// Compiles the recipe at `path`.
+///
+/// # Errors
+/// [`Failure::Io`] when the file cannot be read, else every mistake.
+pub fn compile(path: &Path, options: &Options) -> Result<Compiled, Failure> {
+    compile_text(path, load::read(path)?, options)
+}
+
+/// Compiles a recipe's text as though it were the file at `path`, which need not exist.
+///
+/// # Errors
+/// [`Failure::Diagnostics`].
+pub fn compile_text(path: &Path, text: String, options: &Options) -> Result<Compiled, Failure> {
+    let mut loaded = load::load(path, text, &options.sets);
+    let mut diagnostics = vars::substitute(&mut loaded.root);
+    let checked = Checker { loaded: &loaded, options, diagnostics: &mut diagnostics }.check();
+    match checked {
+        Some(compiled) if diagnostics.is_empty() && loaded.findings.is_empty() => Ok(compiled),
+        _ => Err(Failure::Diagnostics(report(loaded, diagnostics))),
+    }
+}
+
+struct Checker<'a> {
+    loaded: &'a Loaded,
+    options: &'a Options,
+    diagnostics: &'a mut Vec<Diagnostic>,
+}
+
+/// Sources as far as they could be read.
+#[derive(Default)]
+struct Sources {
+    facts: BTreeMap<String, SourceFact>,
+    imports: BTreeMap<String, Imported>,
+    planned: BTreeMap<String, plan::Source>,
+}
+
+impl Checker<'_> {
+    fn check(mut self) -> Option<Compiled> {
+        let root = &self.loaded.root;
+        let recipe = validate::recipe(root);
+        let seed = root.get("seed").and_then(|node| node.to_json().as_u64()).unwrap_or_default();
+        self.diagnostics.extend(recipe.diagnostics);
+        let declared = self.declared_sources();
+        let params = self.decoded_stages();
+        if !self.loaded.syntax.is_empty() {
+            return None;
+        }
+        let sources = self.sources(declared, &params, seed);
+        let references = self.references(&params);
+        let order = references::order(&Self::written_order(root), &references, self.diagnostics);
+        let facts = self.facts(&order, &params, &references, &sources);
+        if !self.diagnostics.is_empty() || !self.loaded.findings.is_empty() {
+            return None;
+        }
+        let stages: Option<Vec<Stage>> =
+            order.iter().map(|name| planned(name, &params[name], &references[name], &facts, seed)).collect();
+        let plan = Plan::new(self.name(), seed, sources.planned, stages?).ok()?;
+        Some(Compiled { plan, params, facts, sources: sources.facts })
+    }
+
+    fn name(&self) -> String {
+        let stem = self.loaded.files.first().and_then(|file| file.path.file_stem());
+        let named = self.loaded.root.get("name").and_then(Node::text).map(ToOwned::to_owned);
+        named.or_else(|| Some(stem?.to_string_lossy().into_owned())).unwrap_or_else(|| "recipe".to_owned())
+    }
+
+    /// Names of stages as they stand in the text: a recipe's after those of the one it extends.
+    fn written_order(root: &Node) -> Vec<&str> {
+        let stages = root.get("stages").and_then(Node::table).into_iter().flatten();
+        let mut names: Vec<_> = stages
+            .map(|(name, node)| (node.key.as_ref().map(|key| (Reverse(key.file), key.start)), name))
+            .collect();
+        names.sort();
+        names.into_iter().map(|(_, name)| name.as_str()).collect()
+    }
+
+    /// Sources that decode.
+    fn declared_sources(&mut self) -> BTreeMap<String, Source> {
+        let mut sources = BTreeMap::new();
+        for (name, node) in self.loaded.root.get("data").and_then(Node::table).into_iter().flatten() {
+            let place = Place::source(name);
+            self.check_name(name, &place);
+            let validation = validate::source(node, &place);
+            if validation.sound() {
+                match serde_json::from_value(node.to_json()) {
+                    Ok(source) => drop(sources.insert(name.clone(), source)),
+                    Err(error) => self.diagnostics.push(Diagnostic::new("source", place, error.to_string())),
+                }
+            }
+            self.diagnostics.extend(validation.diagnostics);
+        }
+        sources
+    }
+
+    /// Stages that decode.
+    fn decoded_stages(&mut self) -> BTreeMap<String, Params> {
+        let mut stages = BTreeMap::new();
+        let declared = self.loaded.root.get("stages");
+        if declared.is_none_or(|node| node.table().is_some_and(BTreeMap::is_empty)) {
+            let place = Place(vec!["stages".into()]);
+            let hint = "add one: [stages.NAME] with a `kind`";
+            self.diagnostics.push(Diagnostic::new("no-stages", place, "the recipe has no stages").hint(hint));
+        }
+        for (name, node) in declared.and_then(Node::table).into_iter().flatten() {
+            let place = Place::stage(name);
+            self.check_name(name, &place);
+            let validation = validate::stage(node, &place);
+            if validation.sound() {
+                match decoded(node) {
+                    Ok(params) => drop(stages.insert(name.clone(), params)),
+                    Err(message) => self.diagnostics.push(Diagnostic::new("stage", place, message)),
+                }
+            }
+            self.diagnostics.extend(validation.diagnostics);
+        }
+        stages
+    }
+
+    fn check_name(&mut self, name: &str, place: &Place) {
+        let good = |char: char| char.is_alphanumeric() || matches!(char, '-' | '_' | '.');
+        if name.is_empty() || name.starts_with(['-', '.']) || !name.chars().all(good) {
+            let message = format!("`{name}` cannot name a stage or source");
+            let hint = "use letters, digits, `-`, `_` and `.`, with a letter or digit first";
+            self.diagnostics.push(Diagnostic::new("name", place.clone(), message).at_key().hint(hint));
+        }
+    }
+
+    fn sources(
+        &mut self,
+        declared: BTreeMap<String, Source>,
+        params: &BTreeMap<String, Params>,
+        seed: u64,
+    ) -> Sources {
+        let loaded = self.loaded;
+        let search = Search { root: &loaded.root, files: &loaded.files, data_dirs: &self.options.data_dirs };
+        let mut sources = Sources::default();
+        for (name, source) in declared {
+            let (fact, path) = search.source(&name, source, seed, self.diagnostics);
+            if let Some(path) = path {
+                match sources::planned(&name, &fact, path) {
+                    Ok(planned) => drop(sources.planned.insert(name.clone(), planned)),
+                    Err(error) => {
+                        let place = Place::source(&name);
+                        self.diagnostics.push(Diagnostic::new("source", place, error.to_string()));
+                    }
+                }
+            }
+            sources.facts.insert(name, fact);
+        }
+        for (name, params) in params {
+            let Params::Import(import) = params else { continue };
+            if loaded.root.get("data").is_some_and(|data| data.get(name).is_some()) {
+                let message = format!("`{name}` is already a source, and an import is a source of its own");
+                let place = Place::stage(name);
+                let hint = "give one of them another name";
+                self.diagnostics.push(Diagnostic::new("name", place, message).at_key().hint(hint));
+                continue;
+            }
+            match search.import(name, &import.path) {
+                Ok((imported, path)) => {
+                    let reading = serde_json::Value::Null;
+                    let source = plan::Source { name: name.clone(), path, reading, seed: None };
+                    sources.planned.insert(name.clone(), source);
+                    sources.imports.insert(name.clone(), imported);
+                }
+                Err(diagnostic) => self.diagnostics.push(diagnostic),
+            }
+        }
+        sources
+    }
+
+    fn references(&mut self, params: &BTreeMap<String, Params>) -> BTreeMap<String, Vec<Reference>> {
+        let keys = |key: &str| -> BTreeSet<&str> {
+            let table = self.loaded.root.get(key).and_then(Node::table);
+            table.into_iter().flatten().map(|(name, _)| name.as_str()).collect()
+        };
+        let names = Names { stages: keys("stages"), sources: keys("data"), params };
+        let mut references = BTreeMap::new();
+        for (name, node) in self.loaded.root.get("stages").and_then(Node::table).into_iter().flatten() {
+            let Some(params) = names.params.get(name) else {
+                names.check_undecoded(name, node, self.diagnostics);
+                continue;
+            };
+            let mut of_stage = params.stage().references(names.params);
+            if let Params::Import(_) = params {
+                // Its folder is a source that has the stage's name.
+                for reference in &mut of_stage {
+                    reference.name.clone_from(name);
+                }
+            } else {
+                for reference in &of_stage {
+                    names.check(name, reference, self.diagnostics);
+                }
+            }
+            references.insert(name.clone(), of_stage);
+        }
+        references
+    }
+
+    fn facts(
+        &mut self,
+        order: &[String],
+        params: &BTreeMap<String, Params>,
+        references: &BTreeMap<String, Vec<Reference>>,
+        sources: &Sources,
+    ) -> Facts {
+        let mut facts = Facts::new();
+        for name in order {
+            for reference in &references[name] {
+                references::check_kind(name, reference, params, &facts, self.diagnostics);
+            }
+            let mut context = Context {
+                stage: name,
+                inputs: inputs(&references[name]),
+                facts: &facts,
+                sources: &sources.facts,
+                imports: &sources.imports,
+                diagnostics: vec![],
+            };
+            let outputs = params[name].stage().check(&mut context);
+            self.diagnostics.append(&mut context.diagnostics);
+            facts.insert(name.clone(), outputs);
+        }
+        facts
+    }
+}
+
+/// Inputs as a check sees them.
+pub(crate) fn inputs(references: &[Reference]) -> Vec<(&'static str, String)> {
+    references.iter().map(|reference| (reference.port, reference.name.clone())).collect()
+}
+
+fn decoded(node: &Node) -> Result<Params, String> {
+    let mut params = node.to_json();
+    let kind = params.as_object_mut().and_then(|params| params.remove("kind"));
+    let declaration = kind.as_ref().and_then(serde_json::Value::as_str).and_then(stages::declaration);
+    let declaration = declaration.ok_or_else(|| "the stage has no kind".to_owned())?;
+    declaration.decode(params).map_err(|error| error.to_string())
+}
+
+/// A stage as the plan has it; `None` when an input is not known, which has been reported.
+pub(crate) fn planned(
+    name: &str,
+    params: &Params,
+    references: &[Reference],
+    facts: &Facts,
+    seed: u64,
+) -> Option<Stage> {
+    let declaration = stages::declaration(params.kind())?;
+    let mut document = params.to_json().ok()?;
+    if let Some(document) = document.as_object_mut() {
+        document.retain(|key, _| key != "seed" && !declaration.references.contains(&key.as_str()));
+    }
+    let inputs: Option<Vec<Input>> = references
+        .iter()
+        .map(|reference| {
+            let origin = if reference.accepts.is_empty() {
+                Origin::Source(reference.name.clone())
+            } else {
+                let port = references::output(reference, facts.get(&reference.name)?)?;
+                Origin::Stage { stage: reference.name.clone(), port: port.to_owned() }
+            };
+            Some(Input { port: reference.port.to_owned(), origin })
+        })
+        .collect();
+    let outputs = facts.get(name)?.iter();
+    Some(Stage {
+        name: name.to_owned(),
+        kind: declaration.kind.to_owned(),
+        version: declaration.version,
+        params: document,
+        inputs: inputs?,
+        outputs: outputs.map(|(port, fact)| Port { name: (*port).to_owned(), kind: fact.kind() }).collect(),
+        seed: declaration.draws.then(|| params.stage().seed().unwrap_or(seed)),
+        numeric: declaration.numeric,
+    })
+}
+
+/// Findings with their bytes, sorted. Beside wrong syntax, what is missing or stands on the same line may be an
+/// echo of it, and is left out.
+fn report(loaded: Loaded, mut diagnostics: Vec<Diagnostic>) -> Report {
+    let Loaded { root, files, mut findings, syntax } = loaded;
+    if !syntax.is_empty() {
+        diagnostics.retain(|diagnostic| !matches!(diagnostic.code, "missing-key" | "no-stages"));
+    }
+    let echo = |finding: &Finding| {
+        syntax.iter().any(|wrong| {
+            let text = files.get(wrong.file).map_or("", |file| file.text.as_str());
+            let line = |at: usize| text.bytes().take(at).filter(|byte| *byte == b'\n').count();
+            wrong.file == finding.span.file
+                && line(wrong.start) <= line(finding.span.end)
+                && line(finding.span.start) <= line(wrong.end)
+        })
+    };
+    for diagnostic in diagnostics {
+        let span = root.locate(&diagnostic.place, diagnostic.anchor, &files);
+        let related = diagnostic.related.iter();
+        let related = related
+            .map(|(place, words)| (root.locate(place, plan::Anchor::Value, &files), words.clone()))
+            .collect();
+        let finding = Finding { diagnostic, span, related };
+        if !echo(&finding) && !findings.contains(&finding) {
+            findings.push(finding);
+        }
+    }
+    findings.sort_by(|a, b| a.span.cmp(&b.span));
+    Report { files, findings }
+}

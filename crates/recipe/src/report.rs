@@ -1,0 +1,73 @@
+//! What compiling gives back when it gives no plan: findings with the bytes that they are about.
+
+use std::ops::Range;
+use std::path::PathBuf;
+
+use plan::Diagnostic;
+
+/// A text that a finding may point into.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct File {
+    /// Where it lies; `--set` for what the command line sets.
+    pub path: PathBuf,
+    /// Its text.
+    pub text: String,
+}
+
+/// Bytes of a file.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Span {
+    /// Index into [`Report::files`].
+    pub file: usize,
+    /// The first byte.
+    pub start: usize,
+    /// The byte after the last; never before `start`.
+    pub end: usize,
+}
+
+impl Span {
+    pub(crate) fn new(file: usize, range: Range<usize>) -> Self {
+        Span { file, start: range.start, end: range.end.max(range.start) }
+    }
+
+    /// The bytes in their file.
+    pub fn range(&self) -> Range<usize> {
+        self.start..self.end
+    }
+}
+
+/// One mistake and where it lies.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Finding {
+    /// What is wrong.
+    pub diagnostic: Diagnostic,
+    /// The bytes to underline.
+    pub span: Span,
+    /// Other bytes that explain it, each with a few words.
+    pub related: Vec<(Span, String)>,
+}
+
+/// Every mistake of a recipe, in the order of its files and of their text.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Report {
+    /// The recipe, then those it extends, nearest first, then what the command line sets.
+    pub files: Vec<File>,
+    /// At least one.
+    pub findings: Vec<Finding>,
+}
+
+/// Why there is no plan.
+#[derive(Debug, thiserror::Error)]
+pub enum Failure {
+    /// The recipe is wrong.
+    #[error("the recipe has {} mistake{}", .0.findings.len(), if .0.findings.len() == 1 { "" } else { "s" })]
+    Diagnostics(Report),
+    /// The recipe itself cannot be read.
+    #[error("cannot read `{path}`")]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+}
