@@ -20,10 +20,24 @@ pub(crate) struct Cli {
 #[command(next_help_heading = "Everywhere")]
 pub(crate) struct Global {
     /// Where results are kept
-    #[arg(long, global = true, value_name = "DIR", env = "PIPELINE_STORE", default_value = ".pipeline")]
+    #[arg(
+        long,
+        global = true,
+        value_name = "DIR",
+        env = "PIPELINE_STORE",
+        hide_env_values = true,
+        default_value = ".pipeline"
+    )]
     pub(crate) store: PathBuf,
     /// Where to look for data files after the recipe's own folder; may be repeated
-    #[arg(long, global = true, value_name = "DIR", env = "PIPELINE_DATA", value_delimiter = ':')]
+    #[arg(
+        long,
+        global = true,
+        value_name = "DIR",
+        env = "PIPELINE_DATA",
+        hide_env_values = true,
+        value_delimiter = ':'
+    )]
     pub(crate) data_dir: Vec<PathBuf>,
     /// Overrides a value of the recipe, such as `stages.base.epochs=2`; may be repeated
     #[arg(long, global = true, value_name = "KEY=VALUE")]
@@ -129,6 +143,12 @@ pub(crate) enum Command {
     /// Write a small recipe and its data into an empty folder
     Init {
         /// The folder
+        #[arg(default_value = ".")]
+        dir: PathBuf,
+    },
+    /// Write the reviews that recipes/quickstart.toml reads: films.csv and hotels.csv
+    Sample {
+        /// The folder, made if it is not there
         #[arg(default_value = ".")]
         dir: PathBuf,
     },

@@ -13,10 +13,22 @@ use store::Store;
 
 use crate::failure::{Failure, Result};
 
-/// Puts the pictures of all finished stages in their places; gives the SVG ones.
-pub(crate) fn refresh(store: &Store, recipe: &str, summary: &Summary) -> Result<Vec<PathBuf>> {
-    let folder = store.root().join("figures").join(recipe.replace(['/', '\\'], "_"));
-    let mut shown = vec![];
+/// Where the pictures of a run are.
+pub(crate) struct Figures {
+    /// All of them.
+    pub(crate) folder: PathBuf,
+    /// SVG files of the stages that are there for their picture.
+    pub(crate) main: Vec<PathBuf>,
+    /// SVG files of the others: training curves, importances.
+    pub(crate) others: usize,
+}
+
+/// Puts the pictures of all finished stages in their places.
+pub(crate) fn refresh(store: &Store, recipe: &str, summary: &Summary) -> Result<Figures> {
+    let here = std::env::current_dir().unwrap_or_default();
+    let root = store.root().strip_prefix(&here).unwrap_or(store.root());
+    let folder = root.join("figures").join(recipe.replace(['/', '\\'], "_"));
+    let mut figures = Figures { folder: folder.clone(), main: vec![], others: 0 };
     for report in &summary.stages {
         let mut pictures = vec![];
         for digest in report.outputs.values() {
@@ -36,13 +48,14 @@ pub(crate) fn refresh(store: &Store, recipe: &str, summary: &Summary) -> Result<
             let file = if alone { format!("{stage}.{kind}") } else { format!("{stage}-{stem}.{kind}") };
             let path = folder.join(file);
             place(blob, &path).map_err(|error| Failure::file("write", &path, &error))?;
-            if kind == "svg" {
-                shown.push(path);
+            match (kind.as_str(), report.kind.as_str()) {
+                ("svg", "tsne" | "compare") => figures.main.push(path),
+                ("svg", _) => figures.others += 1,
+                _ => {}
             }
         }
     }
-    let here = std::env::current_dir().unwrap_or_default();
-    Ok(shown.into_iter().map(|path| path.strip_prefix(&here).map_or(path.clone(), Path::to_owned)).collect())
+    Ok(figures)
 }
 
 fn place(blob: &Path, path: &Path) -> io::Result<()> {

@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io::{self, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::context::Context;
 use crate::failure::{Failure, Result};
@@ -31,7 +31,9 @@ pub(crate) fn init(context: &Context, dir: &Path) -> Result {
         let path = dir.join(name);
         fs::write(&path, text).map_err(|error| Failure::file("write", &path, &error))?;
     }
-    let paths = FILES.map(|(name, _)| dir.join(name));
+    // `recipe.toml` reads better than `./recipe.toml`.
+    let here = dir == Path::new(".");
+    let paths = FILES.map(|(name, _)| if here { PathBuf::from(name) } else { dir.join(name) });
     if context.json() {
         return print_json(&paths);
     }

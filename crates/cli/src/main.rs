@@ -20,6 +20,7 @@ mod render;
 mod reporter;
 mod run;
 mod runs;
+mod sample;
 mod show;
 mod show_network;
 mod table;
@@ -74,6 +75,7 @@ fn dispatch(cli: Cli) -> Result {
         Command::Runs { last } => runs::runs(&context, last),
         Command::Schema => inspect::schema(),
         Command::Init { dir } => init::init(&context, &dir),
+        Command::Sample { dir } => sample::sample(&dir),
         Command::Completions { shell } => completions(shell),
         Command::Cache { command: Cache::Du } => cache::du(&context),
         Command::Cache { command: Cache::Verify { repair } } => cache::verify(&context, repair),

@@ -24,7 +24,9 @@ pub(crate) fn predict(
     if !input.exists() {
         return Err(Failure::usage(format!("there is no file `{}`", input.display())));
     }
-    let plan = recipe::for_input(&compiled, stage, input)?;
+    let mut plan = recipe::for_input(&compiled, stage, input)?;
+    // A history of its own: what the recipe's stage was made of last is another matter.
+    plan.name = format!("{} (predict)", plan.name);
     let store = context.store()?;
     let summary = run::execute(context, &plan, &store, recipe, Force::None)?;
     run::verdict(context, &summary)?;

@@ -33,17 +33,23 @@ pub(crate) fn failure(failure: &Failure, as_json: bool) -> io::Result<()> {
 /// An error of a stage, over as many lines as it needs.
 pub(crate) fn stage_error(stage: &str, error: &StageError) -> String {
     let mut text = format!("{}: stage `{stage}`: {}\n", head(error.blame), error.message);
-    if let Some(place) = &error.location {
-        let mut at = place.file.display().to_string();
-        for number in [place.line, place.column].into_iter().take_while(|number| *number > 0) {
-            at += &format!(":{number}");
-        }
-        text += &format!("  at {at}\n");
+    if let Some(place) = unsaid_place(error) {
+        text += &format!("  at {place}\n");
     }
     if let Some(hint) = &error.hint {
         text += &hint_line(hint);
     }
     text
+}
+
+/// Where in the data an error is, as `file:line:column`, unless its message says so.
+pub(crate) fn unsaid_place(error: &StageError) -> Option<String> {
+    let place = error.location.as_ref()?;
+    let mut text = place.file.display().to_string();
+    for number in [place.line, place.column].into_iter().take_while(|number| *number > 0) {
+        text += &format!(":{number}");
+    }
+    (!error.message.contains(&text)).then_some(text)
 }
 
 fn head(blame: Blame) -> String {

@@ -118,11 +118,8 @@ pub(crate) fn numbers(summary: &[(String, f64)]) -> String {
 }
 
 fn one_line(error: &StageError) -> String {
-    match &error.location {
-        Some(place) if place.line > 0 => {
-            format!("{} ({}:{}:{})", error.message, place.file.display(), place.line, place.column)
-        }
-        Some(place) => format!("{} ({})", error.message, place.file.display()),
+    match render::unsaid_place(error) {
+        Some(place) => format!("{} ({place})", error.message),
         None => error.message.clone(),
     }
 }

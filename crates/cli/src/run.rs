@@ -14,9 +14,10 @@ use crate::args::Run;
 use crate::artifact;
 use crate::context::Context;
 use crate::failure::{Failure, Result, code};
+use crate::figures::{self, Figures};
 use crate::reporter::{self, Reporter, numbers};
 use crate::table::Table;
-use crate::{figures, no_stage, words};
+use crate::{no_stage, words};
 
 /// Set by the first Ctrl-C; the second ends the program.
 static STOP: AtomicBool = AtomicBool::new(false);
@@ -46,12 +47,7 @@ pub(crate) fn run(context: &Context, mut args: Run) -> Result {
                 let _ = write!(text, "\n{}\n{table}", style(&report.name).bold());
             }
         }
-        if !figures.is_empty() {
-            let _ = write!(text, "\n{}\n", style("figures").bold());
-            for path in figures {
-                let _ = writeln!(text, "{}", path.display());
-            }
-        }
+        text += &pictures(&figures);
         let _ = write!(text, "\n{}", last_line(&summary));
         io::stdout().write_all(text.as_bytes())?;
     }
@@ -99,6 +95,19 @@ pub(crate) fn verdict(context: &Context, summary: &Summary) -> Result {
     }
 }
 
+/// Where the pictures are.
+fn pictures(figures: &Figures) -> String {
+    let mut lines: Vec<String> = figures.main.iter().map(|path| path.display().to_string()).collect();
+    if figures.others > 0 {
+        let what = if lines.is_empty() { "in" } else { "more in" };
+        lines.push(format!("{} {what} {}", words::count(figures.others, "figure"), figures.folder.display()));
+    }
+    if lines.is_empty() {
+        return String::new();
+    }
+    format!("\n{}\n{}\n", style("figures").bold(), lines.join("\n"))
+}
+
 fn table(summary: &Summary) -> String {
     let mut table = Table::new(&["stage", "result", "time", ""]).right(&[2]);
     for report in &summary.stages {
@@ -111,11 +120,18 @@ fn table(summary: &Summary) -> String {
         };
         let words = match &report.end {
             End::Skipped { because } => format!("`{because}` failed"),
-            _ => numbers(&report.summary),
+            _ => numbers(&unseen(&report.summary)),
         };
         table.row([report.name.clone(), result.to_string(), time, words]);
     }
     table.to_string()
+}
+
+/// The numbers without those of the rows that a network was trained on, where there are others.
+fn unseen(summary: &[(String, f64)]) -> Vec<(String, f64)> {
+    let of = |part: &'static str| move |(name, _): &&(String, f64)| name.starts_with(part);
+    let has_others = summary.iter().any(|number| of("valid ")(&number) || of("test ")(&number));
+    summary.iter().filter(|number| !(has_others && of("train ")(number))).cloned().collect()
 }
 
 fn last_line(summary: &Summary) -> String {

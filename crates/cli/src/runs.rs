@@ -29,7 +29,10 @@ pub(crate) fn runs(context: &Context, last: usize) -> Result {
 }
 
 fn row(run: &RunRecord, now: u64) -> Vec<String> {
-    let ago = format!("{} ago", words::seconds(now.saturating_sub(run.started) as f64));
+    let ago = match now.saturating_sub(run.started) {
+        0 => "now".to_owned(),
+        past => format!("{} ago", words::seconds(past as f64)),
+    };
     let mut cells = vec![run.id.clone(), run.info.recipe.clone(), ago];
     match &run.state {
         RunState::Running => cells.push("running".to_owned()),

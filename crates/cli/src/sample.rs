@@ -8,63 +8,63 @@
 //! Invariant: the same bytes on every machine.
 
 use std::fmt::Write as _;
-use std::io;
+use std::fs;
 use std::path::Path;
 
 use data::Draws;
 
+use crate::failure::{Failure, Result};
+
 /// Rows of `films.csv`.
-const FILMS: u64 = 4000;
+const FILMS: u64 = 8000;
 /// Rows of `hotels.csv`.
 const HOTELS: u64 = 600;
 
-/// Words of one domain.
+/// Words of one domain, separated by commas.
 struct Domain {
-    subjects: &'static [&'static str],
-    praise: &'static [&'static str],
-    blame: &'static [&'static str],
-    fillers: &'static [&'static str],
+    subjects: &'static str,
+    praise: &'static str,
+    blame: &'static str,
+    fillers: &'static str,
 }
 
-const PRAISE: &[&str] = &[
-    "great", "excellent", "wonderful", "lovely", "superb", "delightful", "impressive", "charming", "fantastic",
-    "perfect", "brilliant", "pleasant", "remarkable", "splendid", "beautiful", "memorable", "terrific", "marvelous",
-    "outstanding", "enjoyable", "amazing", "fine", "elegant", "inspired", "graceful", "flawless", "stunning",
-    "refreshing", "exceptional", "admirable",
-];
-const BLAME: &[&str] = &[
-    "awful", "terrible", "horrible", "poor", "dreadful", "disappointing", "annoying", "bad", "dismal", "shabby",
-    "unpleasant", "pathetic", "mediocre", "sloppy", "miserable", "lousy", "ugly", "forgettable", "appalling", "weak",
-    "atrocious", "regrettable", "abysmal", "inferior", "wretched", "careless", "tiresome", "grim", "dire", "rotten",
-];
+const PRAISE: &str = "\
+    great,excellent,wonderful,lovely,superb,delightful,impressive,charming,fantastic,perfect,brilliant,\
+    pleasant,remarkable,splendid,beautiful,memorable,terrific,marvelous,outstanding,enjoyable,amazing,fine,\
+    elegant,inspired,graceful,flawless,stunning,refreshing,exceptional,admirable,polished,thoughtful,\
+    generous,sincere,vivid,tasteful,sublime,superior,winning,rewarding,satisfying,magnificent,exquisite,\
+    radiant,joyful,welcome,fabulous,glorious,stellar,worthy,adorable,dazzling,divine,exciting,genuine,\
+    masterful,precise,solid,stylish,witty";
+const BLAME: &str = "\
+    awful,terrible,horrible,poor,dreadful,disappointing,annoying,bad,dismal,shabby,unpleasant,pathetic,\
+    mediocre,sloppy,miserable,lousy,ugly,forgettable,appalling,weak,atrocious,regrettable,abysmal,inferior,\
+    wretched,careless,tiresome,grim,dire,rotten,clumsy,hopeless,bland,crude,cheap,flawed,irritating,lame,\
+    messy,nasty,offensive,painful,pointless,ridiculous,sad,shameful,stale,stupid,tasteless,tedious,useless,\
+    vile,worthless,worst,amateurish,botched,confusing,dull,embarrassing,frustrating,lifeless";
 const FILM: Domain = Domain {
-    subjects: &[
-        "plot", "acting", "script", "cast", "ending", "dialogue", "direction", "music", "camera work", "pacing",
-        "story", "lead actor",
-    ],
-    praise: &["gripping", "moving", "suspenseful", "unpredictable", "dark", "loud", "hilarious", "epic"],
-    blame: &["boring", "predictable", "slow", "quiet", "wooden", "small", "simple", "long"],
-    fillers: &["I saw it on a Sunday", "it runs for two hours", "it is set in Paris", "my brother chose it"],
+    subjects: "plot,acting,script,cast,ending,dialogue,direction,music,camera work,pacing,story,lead actor",
+    praise: "gripping,moving,suspenseful,unpredictable,dark,loud,hilarious,epic",
+    blame: "boring,predictable,slow,quiet,wooden,small,simple,long",
+    fillers: "I saw it on a Sunday,it runs for two hours,it is set in Paris,my brother chose it",
 };
 const HOTEL: Domain = Domain {
-    subjects: &[
-        "room", "staff", "breakfast", "bed", "lobby", "location", "service", "bathroom", "view", "pool", "check-in",
-        "carpet",
-    ],
-    praise: &["spotless", "quiet", "comfortable", "predictable", "simple", "courteous", "central", "warm"],
-    blame: &["dirty", "noisy", "loud", "dark", "smelly", "unpredictable", "overpriced", "damp"],
-    fillers: &["we stayed three nights", "it was a work trip", "we had a car", "our flight was late"],
+    subjects: "room,staff,breakfast,bed,lobby,location,service,bathroom,view,pool,check-in,carpet",
+    praise: "spotless,quiet,comfortable,predictable,simple,courteous,central,warm",
+    blame: "dirty,noisy,loud,dark,smelly,unpredictable,overpriced,damp",
+    fillers: "we stayed three nights,it was a work trip,we had a car,our flight was late",
 };
-const BROWSERS: &[&str] = &["Chrome", "Edge", "Firefox", "Safari"];
-const DEVICES: &[&str] = &["Desktop", "Mobile", "Tablet"];
+const BROWSERS: &str = "Chrome,Edge,Firefox,Safari";
+/// Shares of each device among the happy and the unhappy: who was unhappy complained from the phone more often.
+const DEVICES: [(&str, u64, u64); 3] = [("Desktop", 6, 3), ("Mobile", 2, 6), ("Tablet", 2, 1)];
 
-/// Writes `films.csv` and `hotels.csv` into `folder`, which exists.
-///
-/// # Errors
-/// When a file cannot be written.
-pub(crate) fn write(folder: &Path) -> io::Result<()> {
-    std::fs::write(folder.join("films.csv"), films())?;
-    std::fs::write(folder.join("hotels.csv"), hotels())
+/// Writes `films.csv` and `hotels.csv` into `folder`.
+pub(crate) fn sample(folder: &Path) -> Result {
+    fs::create_dir_all(folder).map_err(|error| Failure::file("create", folder, &error))?;
+    for (name, text) in [("films.csv", films()), ("hotels.csv", hotels())] {
+        let path = folder.join(name);
+        fs::write(&path, text).map_err(|error| Failure::file("write", &path, &error))?;
+    }
+    Ok(())
 }
 
 fn films() -> String {
@@ -83,15 +83,7 @@ fn hotels() -> String {
     for row in 0..HOTELS {
         let mut draws = Draws::new(0, "sample hotels", &[row]);
         let label = draws.below(3) < 2;
-        // Who was unhappy complained at once, from the phone, a little more often than not.
-        let devices: [u64; 3] = if label { [5, 3, 2] } else { [3, 6, 1] };
-        let mut ticket = draws.below(devices.iter().sum());
-        let device = devices.iter().position(|&share| {
-            let hit = ticket < share;
-            ticket = ticket.saturating_sub(share);
-            hit
-        });
-        let device = DEVICES[device.unwrap_or(0)];
+        let device = device(&mut draws, label);
         let browser = pick(&mut draws, BROWSERS);
         let review = review(&mut draws, &HOTEL, label, 6);
         let _ = writeln!(text, "h{row:04},\"{review}\",{browser},{device},{}", u8::from(label));
@@ -99,18 +91,18 @@ fn hotels() -> String {
     text
 }
 
-/// Up to `most` sentences, of which about two in three agree with the label.
+/// Up to `most` sentences, of which about three in four agree with the label.
 fn review(draws: &mut Draws, domain: &Domain, label: bool, most: u64) -> String {
-    let count = 2 + draws.below(most - 1);
+    let count = 3 + draws.below(most - 2);
     let mut text = String::new();
     for _ in 0..count {
-        if draws.unit() < 0.25 {
+        if draws.unit() < 0.2 {
             let _ = write!(text, "{}. ", capital(pick(draws, domain.fillers)));
             continue;
         }
-        let kind = if draws.unit() < 0.7 { label } else { !label };
-        let negated = draws.unit() < 0.2;
-        let own = draws.unit() < 0.35;
+        let kind = if draws.unit() < 0.76 { label } else { !label };
+        let negated = draws.unit() < 0.12;
+        let own = draws.unit() < 0.4;
         let words = match (kind != negated, own) {
             (true, true) => domain.praise,
             (true, false) => PRAISE,
@@ -123,15 +115,30 @@ fn review(draws: &mut Draws, domain: &Domain, label: bool, most: u64) -> String 
         let _ = match draws.below(4) {
             0 => write!(text, "The {subject} was {not}{word}. "),
             1 => write!(text, "I found the {subject} {not}{word}! "),
-            2 => write!(text, "{} {word}, the {subject}, they said. ", if negated { "Not" } else { "Really" }),
+            2 => {
+                write!(text, "{} {word}, the {subject}, they said. ", if negated { "Not" } else { "Really" })
+            }
             _ => write!(text, "As for the {subject}: {not}{word}. "),
         };
     }
     text.trim_end().to_owned()
 }
 
-fn pick<'a>(draws: &mut Draws, words: &[&'a str]) -> &'a str {
-    words[draws.below(words.len() as u64) as usize]
+fn device(draws: &mut Draws, label: bool) -> &'static str {
+    let share = |(_, happy, unhappy): &(&str, u64, u64)| if label { *happy } else { *unhappy };
+    let mut ticket = draws.below(DEVICES.iter().map(share).sum());
+    for of in &DEVICES {
+        match ticket.checked_sub(share(of)) {
+            Some(rest) => ticket = rest,
+            None => return of.0,
+        }
+    }
+    DEVICES[0].0
+}
+
+fn pick<'a>(draws: &mut Draws, words: &'a str) -> &'a str {
+    let count = words.split(',').count() as u64;
+    words.split(',').nth(draws.below(count) as usize).unwrap_or(words)
 }
 
 fn capital(words: &str) -> String {

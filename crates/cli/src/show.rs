@@ -181,10 +181,21 @@ fn transform(transform: &Transform) -> String {
     text
 }
 
-/// A JSON document as dotted names and values.
+/// A JSON document: lists of objects as tables, the rest as dotted names and values.
 fn document(value: &Value) -> String {
     let mut leaves = vec![];
-    flatten("", value, &mut leaves);
+    let mut lists = String::new();
+    match value {
+        Value::Object(entries) => {
+            for (key, value) in entries {
+                match value.as_array().filter(|rows| !rows.is_empty() && rows.iter().all(Value::is_object)) {
+                    Some(rows) => lists += &format!("{}\n", list(rows)),
+                    None => flatten(key, value, &mut leaves),
+                }
+            }
+        }
+        other => flatten("", other, &mut leaves),
+    }
     let mut table = Table::new(&["name", "value"]);
     let more = leaves.len().saturating_sub(VALUES);
     for (name, value) in leaves.into_iter().take(VALUES) {
@@ -193,7 +204,30 @@ fn document(value: &Value) -> String {
     if more > 0 {
         table.row([format!("… {more} more")]);
     }
-    if table.is_empty() { String::new() } else { format!("{table}\n") }
+    if table.is_empty() { lists } else { format!("{lists}{table}\n") }
+}
+
+/// Objects as the rows of a table.
+fn list(rows: &[Value]) -> Table {
+    let mut head: Vec<String> = vec![];
+    let mut cells = vec![];
+    for row in rows.iter().take(VALUES) {
+        let mut leaves = vec![];
+        flatten("", row, &mut leaves);
+        for (name, _) in &leaves {
+            if !head.contains(name) {
+                head.push(name.clone());
+            }
+        }
+        cells.push(leaves.into_iter().collect::<BTreeMap<String, String>>());
+    }
+    // What all names begin with is no news: `metrics.`.
+    let names: Vec<&str> = head.iter().map(|name| name.strip_prefix("metrics.").unwrap_or(name)).collect();
+    let mut table = Table::new(&names).right(&(0..names.len()).collect::<Vec<_>>());
+    for row in cells {
+        table.row(head.iter().map(|name| row.get(name).cloned().unwrap_or_default()));
+    }
+    table
 }
 
 fn flatten(path: &str, value: &Value, leaves: &mut Vec<(String, String)>) {

@@ -1,0 +1,43 @@
+//! The control plane never loads libtorch: neither by its dynamic section nor later.
+
+use std::path::Path;
+
+use object::read::elf::{Dyn, FileHeader, ProgramHeader};
+use object::{Endianness, elf};
+
+/// Shared libraries that a program names.
+fn needed(program: &Path) -> Vec<String> {
+    let data = std::fs::read(program).unwrap();
+    let header = elf::FileHeader64::<Endianness>::parse(&*data).unwrap();
+    let endian = header.endian().unwrap();
+    let segments = header.program_headers(endian, &*data).unwrap();
+    let section = segments.iter().find_map(|segment| segment.dynamic(endian, &*data).unwrap()).unwrap();
+    let value = |tag: u32| {
+        section.iter().find(|entry| entry.tag32(endian) == Some(tag)).map(|entry| entry.d_val(endian))
+    };
+    // The table of names is given by its address: the segment that holds it tells where it lies in the file.
+    let (address, size) = (value(elf::DT_STRTAB).unwrap(), value(elf::DT_STRSZ).unwrap());
+    let names = segments
+        .iter()
+        .find_map(|segment| segment.data_range(endian, &*data, address, size).unwrap())
+        .unwrap();
+    section
+        .iter()
+        .filter(|entry| entry.tag32(endian) == Some(elf::DT_NEEDED))
+        .map(|entry| {
+            let name = &names[usize::try_from(entry.d_val(endian)).unwrap()..];
+            String::from_utf8(name.split(|byte| *byte == 0).next().unwrap().to_vec()).unwrap()
+        })
+        .collect()
+}
+
+#[test]
+fn only_the_worker_links_libtorch() {
+    let heavy = |program: &str| {
+        let names = needed(Path::new(program));
+        assert!(names.iter().any(|name| name.starts_with("libc.so")), "{names:?}");
+        names.iter().any(|name| ["torch", "c10", "gomp", "stdc++"].iter().any(|part| name.contains(part)))
+    };
+    assert!(!heavy(env!("CARGO_BIN_EXE_pipeline")));
+    assert!(heavy(env!("CARGO_BIN_EXE_pipeline-worker")));
+}
