@@ -36,6 +36,15 @@ pub struct Unknown {
 }
 
 impl Network {
+    /// A network as a recipe declares it, nothing frozen. That the first layer reads the only column is put down in
+    /// words, so that the network can later read data with more columns.
+    pub fn new(inputs: BTreeMap<String, Input>, mut layers: Vec<Layer>) -> Network {
+        if let (Some(first), 1) = (layers.first_mut(), inputs.len()) {
+            first.input.get_or_insert_with(|| inputs.keys().cloned().collect());
+        }
+        Network { inputs, layers, output: None, frozen: BTreeSet::new() }
+    }
+
     /// The primitive nodes that the declaration means.
     ///
     /// # Errors

@@ -1,7 +1,7 @@
 //! Declared networks: shapes and names as PyTorch has them, mistakes, cuts, replacements, selections.
 #![expect(clippy::unwrap_used, reason = "a test that cannot set itself up has failed")]
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use network::{Graph, Input, Layer, Network, Problem, Selection};
 use regex::Regex;
@@ -21,7 +21,7 @@ fn layers(json: &str) -> Vec<Layer> {
 fn network(json: &str) -> Network {
     let review = Input::Sequence { vocabulary: Some(1000) };
     let inputs = BTreeMap::from([("review".to_owned(), review)]);
-    Network { inputs, layers: layers(json), output: None, frozen: BTreeSet::new() }
+    Network::new(inputs, layers(json))
 }
 
 fn problems(json: &str) -> Vec<Problem> {

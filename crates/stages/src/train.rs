@@ -44,12 +44,7 @@ impl Stage for Train {
 
     fn check(&self, context: &mut Context<'_>) -> Vec<(&'static str, Fact)> {
         let Some(data) = context.dataset(&self.data) else { return vec![] };
-        let network = Network {
-            inputs: data.inputs(),
-            layers: self.network.layers.clone(),
-            output: None,
-            frozen: [].into(),
-        };
+        let network = Network::new(data.inputs(), self.network.layers.clone());
         let layers = |problem: &Problem, place: Place| {
             layer_place(place.join("network").join("layers"), problem, self.network.layers.len())
         };

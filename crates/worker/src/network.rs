@@ -131,13 +131,13 @@ fn finish(stored: StoredNetwork, task: &Task) -> Result<Outcome, StageError> {
     let folder = outputs.port("network", ArtifactKind::Network, stored.meta())?;
     stored.write(&folder)?;
     let graph = stored.graph()?;
-    let size = |frozen: bool| -> f64 {
+    let size = |frozen: bool| -> usize {
         let of = graph
             .params()
             .filter(|param| !param.buffer && stored.network.frozen.contains(&param.name) == frozen);
-        of.map(|param| param.shape.iter().filter_map(network::Dim::size).product::<usize>() as f64).sum()
+        of.map(|param| param.shape.iter().filter_map(network::Dim::size).product::<usize>()).sum()
     };
-    outputs.summary("parameters", size(false) + size(true));
-    outputs.summary("frozen", size(true));
+    outputs.summary("parameters", (size(false) + size(true)) as f64);
+    outputs.summary("frozen", size(true) as f64);
     Ok(outputs.done())
 }

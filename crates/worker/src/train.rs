@@ -20,12 +20,7 @@ use crate::network::StoredNetwork;
 pub(crate) fn train(params: &Train, task: &Task, report: Report<'_>) -> Result<Outcome, StageError> {
     let encoded = artifact(task, "data")?;
     let data = dataset(encoded)?;
-    let network = Network {
-        inputs: columns(&data),
-        layers: params.network.layers.clone(),
-        output: None,
-        frozen: [].into(),
-    };
+    let network = Network::new(columns(&data), params.network.layers.clone());
     let module = Module::new(&network, task.seed, torch::device(&task.device).or_stage()?).or_stage()?;
     run(module, None, &params.training, encoded, &data, task, report)
 }
