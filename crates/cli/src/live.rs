@@ -3,11 +3,12 @@
 //! Invariant: nothing is drawn before a stage runs, so a run of hits prints its summary only.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::time::Duration;
 
 use console::style;
 use exec::What;
-use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 use plan::{Origin, Plan, Progress};
 
 use crate::reporter::{note, numbers, skipped};
@@ -24,6 +25,8 @@ pub(crate) struct Live {
     tree: Option<Tree>,
     /// What stages said before that.
     early: BTreeMap<String, String>,
+    /// The last finished epoch of stages that train.
+    epochs: BTreeMap<String, String>,
 }
 
 /// A stage's line.
@@ -42,7 +45,7 @@ struct Tree {
 
 impl Live {
     pub(crate) fn new(plan: &Plan) -> Self {
-        Live { rows: rows(plan), tree: None, early: BTreeMap::new() }
+        Live { rows: rows(plan), tree: None, early: BTreeMap::new(), epochs: BTreeMap::new() }
     }
 
     pub(crate) fn event(&mut self, what: &What) {
@@ -124,9 +127,18 @@ impl Live {
                 }
                 bar.set_style(if known { counted(unit) } else { spinner() });
                 bar.set_position(*done);
-                bar.set_message(if known { phase.clone() } else { format!("{phase}  {done} {unit}") });
+                let last = self.epochs.get(stage).map_or_else(String::new, |last| format!("  ({last})"));
+                bar.set_message(if known {
+                    format!("{phase}{last}")
+                } else {
+                    format!("{phase}  {done} {unit}")
+                });
             }
-            Progress::Warning { text } => self.print(stage, text),
+            Progress::Epoch { epoch, epochs, metrics, .. } => {
+                let last = last_epoch(*epoch, metrics);
+                bar.set_message(format!("epoch {epoch}/{epochs}  ({last})"));
+                self.epochs.insert(stage.to_owned(), last);
+            }
             other => {
                 if let Some(text) = note(other) {
                     self.print(stage, &text);
@@ -182,6 +194,13 @@ impl Live {
     }
 }
 
+/// `after 2: auc 0.9571 loss 0.2711`, on rows that were not trained on where there are any.
+fn last_epoch(epoch: usize, metrics: &BTreeMap<String, BTreeMap<String, f64>>) -> String {
+    let part = metrics.get("valid").or_else(|| metrics.values().next());
+    let values = part.into_iter().flatten().map(|(name, value)| format!(" {name} {}", words::number(*value)));
+    format!("after {epoch}:{}", values.collect::<String>())
+}
+
 fn template(text: &str) -> ProgressStyle {
     ProgressStyle::with_template(text).expect("a template of this program").progress_chars("━╸─")
 }
@@ -197,9 +216,12 @@ fn spinner() -> ProgressStyle {
 fn counted(unit: &str) -> ProgressStyle {
     // A unit comes from a worker: braces would be read as a field.
     let unit = unit.replace(['{', '}'], "");
-    template(&format!(
-        "{{prefix}} {{spinner}} {{msg}} {{wide_bar}} {{pos}}/{{len}} {unit}  {{per_sec}}  {{eta}}"
-    ))
+    let text =
+        format!("{{prefix}} {{spinner}} {{msg}} {{wide_bar}} {{pos}}/{{len}} {unit}  {{rate}}  {{eta}}");
+    template(&text).with_key("rate", |state: &ProgressState, out: &mut dyn fmt::Write| {
+        // A writer in memory does not fail.
+        let _ = write!(out, "{:.0}/s", state.per_sec());
+    })
 }
 
 /// The stages as a forest: each under the input that is deepest in it, in the plan's order.

@@ -110,10 +110,11 @@ pub(crate) fn skipped(because: &str) -> String {
     format!("skipped because `{because}` failed")
 }
 
-/// `valid auc 0.9571, epochs 5`.
+/// `valid auc 0.9571, epochs 5`; without the numbers of rows that a network was trained on, where there are others.
 pub(crate) fn numbers(summary: &[(String, f64)]) -> String {
-    let texts: Vec<String> =
-        summary.iter().map(|(name, value)| format!("{name} {}", words::number(*value))).collect();
+    let has_others = summary.iter().any(|(name, _)| name.starts_with("valid ") || name.starts_with("test "));
+    let shown = summary.iter().filter(|(name, _)| !(has_others && name.starts_with("train ")));
+    let texts: Vec<String> = shown.map(|(name, value)| format!("{name} {}", words::number(*value))).collect();
     texts.join(", ")
 }
 

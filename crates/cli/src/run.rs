@@ -99,8 +99,8 @@ pub(crate) fn verdict(context: &Context, summary: &Summary) -> Result {
 fn pictures(figures: &Figures) -> String {
     let mut lines: Vec<String> = figures.main.iter().map(|path| path.display().to_string()).collect();
     if figures.others > 0 {
-        let what = if lines.is_empty() { "in" } else { "more in" };
-        lines.push(format!("{} {what} {}", words::count(figures.others, "figure"), figures.folder.display()));
+        let noun = if lines.is_empty() { "figure" } else { "more figure" };
+        lines.push(format!("{} in {}", words::count(figures.others, noun), figures.folder.display()));
     }
     if lines.is_empty() {
         return String::new();
@@ -120,18 +120,13 @@ fn table(summary: &Summary) -> String {
         };
         let words = match &report.end {
             End::Skipped { because } => format!("`{because}` failed"),
-            _ => numbers(&unseen(&report.summary)),
+            // Its table stands below.
+            _ if report.kind == "compare" => String::new(),
+            _ => numbers(&report.summary),
         };
         table.row([report.name.clone(), result.to_string(), time, words]);
     }
     table.to_string()
-}
-
-/// The numbers without those of the rows that a network was trained on, where there are others.
-fn unseen(summary: &[(String, f64)]) -> Vec<(String, f64)> {
-    let of = |part: &'static str| move |(name, _): &&(String, f64)| name.starts_with(part);
-    let has_others = summary.iter().any(|number| of("valid ")(&number) || of("test ")(&number));
-    summary.iter().filter(|number| !(has_others && of("train ")(number))).cloned().collect()
 }
 
 fn last_line(summary: &Summary) -> String {

@@ -1,5 +1,7 @@
 //! The command as a user meets it: what it prints, where, and with which exit code.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
 mod commands;
 mod interruptions;
 mod linkage;
