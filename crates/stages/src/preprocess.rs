@@ -55,7 +55,7 @@ impl Stage for Preprocess {
                 fact => fact,
             },
         };
-        if columns.is_empty() && fitted.is_none() {
+        if self.columns.is_empty() && fitted.is_none() {
             let place = Place::stage(context.stage);
             let hint = "for example columns.review = [\"lowercase\", { tokenize = \"punctuation\" }, { index = {} }]";
             context.report(Diagnostic::new("no-columns", place, "no column is encoded").hint(hint));
