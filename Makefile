@@ -28,7 +28,8 @@ help: ## This list
 	@echo "  DATA=folder where flagship and bench find imdb.csv and hotel-reviews.csv; PYTHON=, STORE= as you like"
 
 quickstart: build ## Install what is missing, build, and run the whole tutorial in small
-	$(PIPELINE) run recipes/quickstart.toml --store $(STORE)
+	$(PIPELINE) sample target/sample
+	$(PIPELINE) run recipes/quickstart.toml --data-dir target/sample --store $(STORE)
 
 build: libtorch ## Install what is missing and build both binaries
 	cargo build --release --locked --package pipeline

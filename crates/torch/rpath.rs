@@ -1,6 +1,7 @@
 //! The build script of every package that makes binaries on top of `torch`: tells them where libtorch lies.
 //!
 //! Named by `build = "../torch/rpath.rs"` in the manifest of a package that depends on `torch` directly.
+#![expect(clippy::print_stdout, reason = "this is how a build script talks to cargo")]
 
 fn main() {
     println!("cargo::rerun-if-env-changed=DEP_PIPELINE_TORCH_LIB");
