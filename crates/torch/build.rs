@@ -2,8 +2,6 @@
 //!
 //! Dependents that make binaries name `rpath.rs` as their build script: a link argument of this script would reach
 //! this package's own binaries alone.
-#![expect(clippy::print_stdout, reason = "this is how a build script talks to cargo")]
-
 use std::path::{Path, PathBuf};
 use std::{env, fs};
 
