@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod commands;
+mod docs;
 mod interruptions;
 mod linkage;
 mod messages;

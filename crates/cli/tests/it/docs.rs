@@ -1,0 +1,61 @@
+//! What the documents say is true: paths that they name exist, recipes that they show compile.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use crate::session::Session;
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
+}
+
+fn documents() -> Vec<(String, String)> {
+    let mut files = vec![root().join("README.md"), root().join("ARCHITECTURE.md")];
+    files.extend(fs::read_dir(root().join("docs")).unwrap().map(|entry| entry.unwrap().path()));
+    files.retain(|path| path.extension().is_some_and(|extension| extension == "md"));
+    files.into_iter().map(|path| (path.display().to_string(), fs::read_to_string(&path).unwrap())).collect()
+}
+
+/// Texts between backticks, code blocks left out.
+fn quoted(text: &str) -> Vec<String> {
+    let prose: String = text.split("```").step_by(2).collect();
+    prose.split('`').skip(1).step_by(2).map(str::to_owned).collect()
+}
+
+#[test]
+fn architecture_names_only_paths_that_exist() {
+    let text = fs::read_to_string(root().join("ARCHITECTURE.md")).unwrap();
+    let paths: Vec<String> = quoted(&text)
+        .into_iter()
+        .filter(|word| word.contains('/') && word.chars().all(|c| c.is_ascii_alphanumeric() || "/._-".contains(c)))
+        .collect();
+    assert!(paths.len() > 10, "{paths:?}");
+    let missing: Vec<&String> = paths.iter().filter(|path| !root().join(path).exists()).collect();
+    assert!(missing.is_empty(), "{missing:?}");
+}
+
+#[test]
+fn links_and_pictures_of_the_documents_exist() {
+    for (name, text) in documents() {
+        for target in text.split("](").skip(1).filter_map(|rest| rest.split(')').next()) {
+            let here = Path::new(&name).parent().unwrap().join(target);
+            assert!(target.contains("://") || here.exists(), "{name}: {target}");
+        }
+    }
+}
+
+#[test]
+fn recipes_in_the_documents_compile() {
+    let session = Session::new();
+    assert_eq!(session.call("sample .").code, Some(0));
+    let mut found = 0;
+    for (name, text) in documents() {
+        for block in text.split("```toml\n").skip(1) {
+            found += 1;
+            session.write("recipe.toml", block.split("```").next().unwrap());
+            let answer = session.call("check recipe.toml");
+            assert_eq!(answer.code, Some(0), "{name}: {}", answer.stderr);
+        }
+    }
+    assert!(found > 0);
+}
