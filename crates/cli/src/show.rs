@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use console::style;
 use data::{DESCRIPTION_FILE, Description, Fitted, Transform};
+use plan::ArtifactKind;
 use serde_json::{Value, json};
 use store::Artifact;
 
@@ -95,7 +96,7 @@ fn content(manifest: &Artifact, files: &BTreeMap<String, PathBuf>) -> Result<Str
             text += &dataset(&artifact::json(path)?);
         } else if name == "transform.json" && manifest.kind == "transform" {
             text += &transform(&artifact::json(path)?);
-        } else if name.ends_with(".csv") {
+        } else if name.ends_with(".csv") && manifest.kind != ArtifactKind::Metrics.name() {
             let _ = writeln!(text, "{}", artifact::table(path)?);
         }
     }

@@ -217,7 +217,7 @@ pub const KINDS: &[Declaration] = &[
     },
     Declaration {
         kind: "evaluate",
-        version: 1,
+        version: 2,
         summary: "measures a network or a boosted head on rows that it has not seen",
         draws: false,
         numeric: true,

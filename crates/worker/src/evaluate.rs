@@ -1,15 +1,18 @@
 //! Runs `evaluate`.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
-use data::{Dataset, LabelKind, Part};
+
+use data::{Dataset, LabelKind, Labels, Part};
 use plan::{ArtifactKind, Blame, Outcome, Progress, StageError, Task};
 use stages::Evaluate;
 
 use crate::Report;
 use crate::compare::Measured;
-use crate::files::{METRICS, Outputs, write_json};
-use crate::scores::{Scores, score};
+use crate::files::{METRICS, Outputs, SCORES, write_csv, write_json};
+use crate::predict;
+use crate::scores::{Scored, Scores, score};
 
 pub(crate) fn run(params: &Evaluate, task: &Task, report: Report<'_>) -> Result<Outcome, StageError> {
     let part = |data: &Dataset| params.part.or_else(|| default_part(data));
@@ -41,9 +44,31 @@ pub(crate) fn run(params: &Evaluate, task: &Task, report: Report<'_>) -> Result<
     }
     let part = part(&scored.data).map_or("", Part::name).to_owned();
     let measured = Measured { rows: scored.rows.len() as u64, part, metrics };
-    let folder = outputs.port("metrics", ArtifactKind::Metrics, serde_json::json!({}))?;
+    let meta = serde_json::json!({ "classes": scored.classes });
+    let folder = outputs.port("metrics", ArtifactKind::Metrics, meta)?;
     write_json(&folder, METRICS, &measured)?;
+    write_scores(&folder, &scored, &labels)?;
     Ok(outputs.done())
+}
+
+/// The rows in full: number in the source from 0, id, label, then what `predict` says of a row.
+fn write_scores(folder: &Path, scored: &Scored, labels: &Labels) -> Result<(), StageError> {
+    let labels: Vec<String> = match labels {
+        Labels::Class(classes) => classes
+            .iter()
+            .map(|&class| scored.classes.get(class as usize).cloned().unwrap_or_else(|| class.to_string()))
+            .collect(),
+        Labels::Number(values) => values.iter().map(f32::to_string).collect(),
+    };
+    let (columns, values) = predict::columns(scored);
+    let mut header = ["row", "id", "label"].map(str::to_owned).to_vec();
+    header.extend(columns);
+    let lines = scored.rows.iter().zip(labels).zip(values).map(|((&row, label), values)| {
+        let mut line = vec![scored.data.source_row(row).to_string(), scored.id(row), label];
+        line.extend(values);
+        line
+    });
+    write_csv(folder, SCORES, &header, lines)
 }
 
 /// The part that is meant when none is named: the most unseen there is.

@@ -19,6 +19,8 @@ pub(crate) const TRANSFORM: &str = "transform.json";
 pub(crate) const BOOSTER: &str = "booster.json";
 /// Measured metrics.
 pub(crate) const METRICS: &str = "metrics.json";
+/// What a model said of each evaluated row, beside the label.
+pub(crate) const SCORES: &str = "scores.csv";
 
 /// The outputs of a task as they are written.
 pub(crate) struct Outputs<'a> {

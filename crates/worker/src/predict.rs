@@ -12,20 +12,21 @@ pub(crate) fn run(params: &Predict, task: &Task, _: Report<'_>) -> Result<Outcom
     let scored = score(task, |_| params.part)?;
     let mut outputs = Outputs::new(task);
     let folder = outputs.port("predictions", ArtifactKind::Predictions, serde_json::json!({}))?;
-    let (header, values) = columns(&scored);
-    let lines = scored.rows.iter().zip(values).map(|(&row, values)| {
-        let id = scored.data.id(row).map_or_else(|| scored.data.source_row(row).to_string(), str::to_owned);
-        std::iter::once(id).chain(values).collect::<Vec<_>>()
-    });
+    let (mut header, values) = columns(&scored);
+    header.insert(0, "id".to_owned());
+    let lines = scored
+        .rows
+        .iter()
+        .zip(values)
+        .map(|(&row, values)| std::iter::once(scored.id(row)).chain(values).collect::<Vec<_>>());
     write_csv(&folder, "predictions.csv", &header, lines)?;
     outputs.summary("rows", scored.rows.len() as f64);
     Ok(outputs.done())
 }
 
-/// The header, and of each row the values after its id: one score for two classes, one a class for more, the class;
-/// or the number.
-fn columns(scored: &Scored) -> (Vec<String>, Vec<Vec<String>>) {
-    let mut header = vec!["id".to_owned()];
+/// Header and values of each row: one score for two classes, one a class for more, then the class; or the number.
+pub(crate) fn columns(scored: &Scored) -> (Vec<String>, Vec<Vec<String>>) {
+    let mut header = vec![];
     match &scored.scores {
         Scores::Numbers(values) => {
             header.push("value".into());

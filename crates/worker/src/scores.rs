@@ -112,6 +112,11 @@ fn booster(model: &Artifact, data: &Dataset, rows: &[u32], task: &Task) -> Resul
 }
 
 impl Scored {
+    /// What names a row: its id, else its number in the source from 0.
+    pub(crate) fn id(&self, row: u32) -> String {
+        self.data.id(row).map_or_else(|| self.data.source_row(row).to_string(), str::to_owned)
+    }
+
     /// A metric over the rows; `None` where it is not defined for them.
     pub(crate) fn measure(&self, metric: Metric, labels: &Labels) -> Option<f64> {
         match (&self.scores, labels) {
