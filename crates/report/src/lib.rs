@@ -1,4 +1,4 @@
-//! Recorded numbers to pictures: scatter, bars, curves as SVG and PNG.
+//! Recorded numbers to pictures: scatter, bars, curves as SVG and PNG; all of a recipe as one HTML page.
 //!
 //! Every picture is laid out once, as a list of marks, and drawn twice: as SVG text, and as pixels with a
 //! font that is part of this crate (DejaVu Sans, cut to Latin, Greek, Cyrillic, Hebrew, Arabic letters and
@@ -13,13 +13,17 @@ mod curves;
 mod font;
 mod labels;
 mod legend;
+pub mod page;
 mod palette;
 mod png;
+pub mod quality;
 mod scatter;
 mod svg;
 
 pub use bars::{bars, importances};
 pub use curves::{Series, curves};
+pub use page::Page;
+pub use quality::Scores;
 pub use scatter::{Groups, scatter};
 
 /// A drawn picture.

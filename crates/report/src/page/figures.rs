@@ -1,0 +1,212 @@
+//! The page's content as plots, tables and bars.
+
+use super::plot::{Dot, Line, Plot};
+use super::{Bars, Evaluation, Figure, Group, History, Importances, Matrix, Projection};
+use crate::axis::four_digits;
+use crate::quality::{self, Rate};
+use crate::{Scores, Series};
+
+const SMALL: (f64, f64) = (440.0, 320.0);
+const WIDE: (f64, f64) = (1000.0, 620.0);
+/// Bins of a calibration curve.
+const BINS: usize = 10;
+/// Classes that get curves of their own.
+const CLASSES: usize = 8;
+/// Bars that are shown.
+const TOP: usize = 20;
+/// Classes of a confusion matrix that can be read.
+const MATRIX: usize = 20;
+/// Points of a curve nearer to each other than this are one to the eye.
+const NEAR: f64 = 0.004;
+
+pub(super) fn histories(histories: &[History]) -> Vec<Group> {
+    let groups = histories.iter().map(|history| Group {
+        title: history.stage.clone(),
+        figures: history.metrics.iter().filter_map(|(metric, series)| curve(history, metric, series)).collect(),
+    });
+    groups.filter(|group| !group.figures.is_empty()).collect()
+}
+
+fn curve(history: &History, metric: &str, series: &[Series]) -> Option<Figure> {
+    let lines = series.iter().enumerate().map(|(nth, series)| Line {
+        name: series.name.clone(),
+        note: series.ys.last().map(|last| format!("last {}", four_digits(*last))).unwrap_or_default(),
+        points: series.xs.iter().copied().zip(series.ys.iter().copied()).collect(),
+        extra: vec![],
+        series: nth,
+    });
+    let plot = Plot {
+        size: SMALL,
+        names: ["epoch", metric, ""].map(str::to_owned),
+        mark: history.kept.map(|epoch| (epoch, "kept")),
+        lines: lines.collect(),
+        ..Plot::default()
+    };
+    figure(metric, &plot)
+}
+
+fn figure(title: &str, plot: &Plot) -> Option<Figure> {
+    Some(Figure { title: title.to_owned(), svg: plot.svg()?, keys: plot.keys() })
+}
+
+/// What one line of the plots of rates is about: a class of an evaluation, against the rest.
+struct OneClass {
+    name: String,
+    scores: Vec<f64>,
+    positive: Vec<bool>,
+}
+
+/// ROC, precision and recall, calibration: evaluations of the same two classes together, others each alone.
+pub(super) fn rates(evaluations: &[Evaluation]) -> Vec<Group> {
+    let mut groups: Vec<(String, Vec<OneClass>)> = vec![];
+    for evaluation in evaluations {
+        let Some(Scores::Classes { classes, labels, .. }) = &evaluation.scores else { continue };
+        let one = |class: usize, name: String| {
+            let scores = evaluation.scores.as_ref();
+            OneClass {
+                name,
+                scores: (0..labels.len())
+                    .filter_map(|row| scores.and_then(|scores| scores.probability(row, class)))
+                    .collect(),
+                positive: labels.iter().map(|&label| label == class).collect(),
+            }
+        };
+        if let [negative, positive] = &classes[..] {
+            let title = format!("{positive} against {negative}");
+            let line = one(1, evaluation.name.clone());
+            match groups.iter_mut().find(|(known, _)| *known == title) {
+                Some((_, lines)) => lines.push(line),
+                None => groups.push((title, vec![line])),
+            }
+        } else {
+            let of = classes.iter().enumerate().take(CLASSES);
+            let lines = of.map(|(class, name)| one(class, name.clone())).collect();
+            groups.push((format!("{}: each class against the rest", evaluation.name), lines));
+        }
+    }
+    let groups = groups.into_iter().map(|(title, lines)| Group {
+        title,
+        figures: [roc(&lines), precision(&lines), calibration(&lines)].into_iter().flatten().collect(),
+    });
+    groups.chain(numbers(evaluations)).filter(|group| !group.figures.is_empty()).collect()
+}
+
+fn unit_plot(names: [&str; 3], lines: Vec<Line>) -> Plot {
+    Plot { size: SMALL, names: names.map(str::to_owned), unit: true, lines, ..Plot::default() }
+}
+
+fn roc(of: &[OneClass]) -> Option<Figure> {
+    let lines = of.iter().enumerate().filter_map(|(nth, one)| {
+        let curve = quality::roc(&one.scores, &one.positive)?;
+        let note = format!("area {:.4}", quality::area(&curve));
+        Some(rate_line(nth, one, note, &curve))
+    });
+    let plot = unit_plot(["false positive rate", "true positive rate", "threshold"], lines.collect());
+    figure("ROC", &Plot { guide: Some(((0.0, 0.0), (1.0, 1.0))), ..plot })
+}
+
+fn precision(of: &[OneClass]) -> Option<Figure> {
+    let lines = of.iter().enumerate().filter_map(|(nth, one)| {
+        let curve = quality::precision_recall(&one.scores, &one.positive)?;
+        let note = format!("average {:.4}", quality::average_precision(&curve));
+        Some(rate_line(nth, one, note, &curve))
+    });
+    figure("Precision and recall", &unit_plot(["recall", "precision", "threshold"], lines.collect()))
+}
+
+fn calibration(of: &[OneClass]) -> Option<Figure> {
+    let lines = of.iter().enumerate().filter_map(|(nth, one)| {
+        let bins = quality::calibration(&one.scores, &one.positive, BINS)?;
+        Some(Line {
+            name: one.name.clone(),
+            note: format!("error {:.4}", quality::calibration_error(&bins)),
+            points: bins.iter().map(|bin| (bin.score, bin.share)).collect(),
+            extra: bins.iter().map(|bin| bin.rows as f64).collect(),
+            series: nth,
+        })
+    });
+    let plot = unit_plot(["mean score", "share of positives", "rows"], lines.collect());
+    figure("Calibration", &Plot { guide: Some(((0.0, 0.0), (1.0, 1.0))), ..plot })
+}
+
+fn rate_line(series: usize, one: &OneClass, note: String, curve: &[Rate]) -> Line {
+    let mut kept: Vec<Rate> = vec![];
+    for (at, rate) in curve.iter().enumerate() {
+        let near = |last: &Rate| (rate.x - last.x).abs() + (rate.y - last.y).abs() < NEAR;
+        if at + 1 == curve.len() || !kept.last().is_some_and(near) {
+            kept.push(*rate);
+        }
+    }
+    Line {
+        name: one.name.clone(),
+        note,
+        points: kept.iter().map(|rate| (rate.x, rate.y)).collect(),
+        // Where no row counts as positive there is no score to show.
+        extra: kept.iter().map(|rate| rate.threshold).collect(),
+        series,
+    }
+}
+
+/// What was said against what is, for labels that are numbers.
+fn numbers(evaluations: &[Evaluation]) -> impl Iterator<Item = Group> {
+    evaluations.iter().filter_map(|evaluation| {
+        let Some(Scores::Numbers { labels, values }) = &evaluation.scores else { return None };
+        let ends = |fold: fn(f64, f64) -> f64, start| labels.iter().copied().fold(start, fold);
+        let (low, high) = (ends(f64::min, f64::INFINITY), ends(f64::max, f64::NEG_INFINITY));
+        let dots = labels.iter().zip(values).map(|(&label, &value)| Dot {
+            at: (label, value),
+            name: format!("{} for {}", four_digits(value), four_digits(label)),
+            group: 0,
+        });
+        let plot = Plot {
+            size: SMALL,
+            names: ["label", "said", ""].map(str::to_owned),
+            guide: Some(((low, low), (high, high))),
+            dots: dots.collect(),
+            unnamed: true,
+            ..Plot::default()
+        };
+        let figures = figure("Said and true", &plot).into_iter().collect();
+        Some(Group { title: evaluation.name.clone(), figures })
+    })
+}
+
+pub(super) fn matrices(evaluations: &[Evaluation]) -> Vec<Matrix> {
+    let matrix = |evaluation: &Evaluation| {
+        let Some(Scores::Classes { classes, labels, predicted, .. }) = &evaluation.scores else { return None };
+        if classes.len() > MATRIX {
+            return None;
+        }
+        let counts = quality::confusion(classes.len(), labels, predicted);
+        let rows = counts.iter().enumerate().map(|(label, counts)| {
+            let all = counts.iter().sum::<usize>().max(1);
+            let cell = |(chosen, &count): (usize, &usize)| {
+                (count, (100.0 * count as f64 / all as f64).round() as usize, chosen == label)
+            };
+            (classes[label].clone(), counts.iter().enumerate().map(cell).collect())
+        });
+        Some(Matrix { title: evaluation.name.clone(), classes: classes.clone(), rows: rows.collect() })
+    };
+    evaluations.iter().filter_map(matrix).collect()
+}
+
+pub(super) fn bars(importances: &Importances) -> Bars {
+    let largest = importances.columns.iter().map(|column| column.1).fold(0.0, f64::max);
+    let rows = importances.columns.iter().take(TOP).map(|(name, gain)| {
+        let share = if largest > 0.0 { (gain / largest * 1000.0).round() / 10.0 } else { 0.0 };
+        (name.clone(), share, four_digits(*gain))
+    });
+    let more = importances.columns.len().saturating_sub(TOP);
+    Bars { title: importances.stage.clone(), rows: rows.collect(), more }
+}
+
+pub(super) fn projection(projection: &Projection) -> Option<Figure> {
+    let dots = projection.points.iter().map(|(name, group, at)| Dot {
+        at: *at,
+        name: name.clone(),
+        group: *group,
+    });
+    let plot =
+        Plot { size: WIDE, groups: projection.groups.clone(), dots: dots.collect(), ..Plot::default() };
+    figure(&projection.stage, &plot)
+}
