@@ -79,6 +79,8 @@ impl From<store::Error> for Failure {
             failure.hint("make it accessible, or choose another store with --store")
         } else if matches!(error, store::Error::NotAStore { .. } | store::Error::NotADirectory { .. }) {
             failure.hint("choose a new or empty folder with --store")
+        } else if matches!(error, store::Error::Damaged { .. }) {
+            failure.hint("run the recipe again: it makes anew what is damaged")
         } else {
             failure
         }

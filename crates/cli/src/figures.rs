@@ -27,7 +27,7 @@ pub(crate) struct Figures {
 pub(crate) fn refresh(store: &Store, recipe: &str, summary: &Summary) -> Result<Figures> {
     let here = std::env::current_dir().unwrap_or_default();
     let root = store.root().strip_prefix(&here).unwrap_or(store.root());
-    let folder = root.join("figures").join(recipe.replace(['/', '\\'], "_"));
+    let folder = root.join("figures").join(store::file_name(recipe));
     let mut figures = Figures { folder: folder.clone(), main: vec![], others: 0 };
     for report in &summary.stages {
         let mut pictures = vec![];
@@ -44,7 +44,7 @@ pub(crate) fn refresh(store: &Store, recipe: &str, summary: &Summary) -> Result<
         for (name, kind, blob) in &pictures {
             let alone = pictures.iter().filter(|(_, other, _)| other == kind).count() == 1;
             let stem = Path::new(name).with_extension("").to_string_lossy().replace(['/', '\\'], "-");
-            let stage = &report.name;
+            let stage = store::file_name(&report.name);
             let file = if alone { format!("{stage}.{kind}") } else { format!("{stage}-{stem}.{kind}") };
             let path = folder.join(file);
             place(blob, &path).map_err(|error| Failure::file("write", &path, &error))?;

@@ -20,7 +20,7 @@ pub(crate) fn failure(failure: &Failure, as_json: bool) -> io::Result<()> {
         Failure::Recipe(report) if as_json => writeln!(io::stdout(), "{}", report_json(report)),
         Failure::Recipe(report) => write!(io::stderr(), "{}", text(report)),
         Failure::Said { blame, message, hint } => {
-            let mut text = format!("{}: {message}\n", head(*blame));
+            let mut text = format!("{}: {}\n", head(*blame), words::visible(message));
             if let Some(hint) = hint {
                 text += &hint_line(hint);
             }
@@ -32,7 +32,7 @@ pub(crate) fn failure(failure: &Failure, as_json: bool) -> io::Result<()> {
 
 /// An error of a stage, over as many lines as it needs.
 pub(crate) fn stage_error(stage: &str, error: &StageError) -> String {
-    let mut text = format!("{}: stage `{stage}`: {}\n", head(error.blame), error.message);
+    let mut text = format!("{}: stage `{stage}`: {}\n", head(error.blame), words::visible(&error.message));
     if let Some(place) = unsaid_place(error) {
         text += &format!("  at {place}\n");
     }
@@ -58,7 +58,7 @@ fn head(blame: Blame) -> String {
 }
 
 fn hint_line(hint: &str) -> String {
-    format!("{}: {hint}\n", console::style("hint").for_stderr().cyan())
+    format!("{}: {}\n", console::style("hint").for_stderr().cyan(), words::visible(hint))
 }
 
 /// All mistakes of a recipe.
@@ -113,9 +113,9 @@ impl Mistake {
             }
         }
         Mistake {
-            message: diagnostic.message.clone(),
+            message: words::visible(&diagnostic.message),
             code: diagnostic.code,
-            hint: diagnostic.hint.clone(),
+            hint: diagnostic.hint.as_deref().map(words::visible),
             source: named(&report.files[finding.span.file]),
             labels,
             elsewhere,
@@ -124,7 +124,16 @@ impl Mistake {
 }
 
 fn named(file: &File) -> NamedSource<String> {
-    NamedSource::new(file.path.display().to_string(), file.text.clone())
+    // Byte for byte, so that spans stay where they are.
+    let mut text = String::with_capacity(file.text.len());
+    for char in file.text.chars() {
+        match char {
+            '\n' | '\r' | '\t' => text.push(char),
+            _ if char.is_control() => text += &"?".repeat(char.len_utf8()),
+            _ => text.push(char),
+        }
+    }
+    NamedSource::new(file.path.display().to_string(), text)
 }
 
 impl fmt::Display for Mistake {

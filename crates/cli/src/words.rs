@@ -12,6 +12,19 @@ pub(crate) fn seconds(seconds: f64) -> String {
     }
 }
 
+/// The text with its control characters written out: names that come from files must not steer the terminal.
+pub(crate) fn visible(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for char in text.chars() {
+        match char {
+            '\n' => out.push(char),
+            _ if char.is_control() => out.extend(char.escape_default()),
+            _ => out.push(char),
+        }
+    }
+    out
+}
+
 /// `512 B`, `1.5 kB`, `33 MB`; powers of ten.
 pub(crate) fn bytes(bytes: u64) -> String {
     let mut value = bytes as f64;
@@ -68,5 +81,10 @@ mod tests {
         for (got, wanted) in cases {
             assert_eq!(got, wanted);
         }
+    }
+
+    #[test]
+    fn control_characters_are_written_out() {
+        assert_eq!(visible("a\u{1b}[31mb\0\nété"), "a\\u{1b}[31mb\\u{0}\nété");
     }
 }

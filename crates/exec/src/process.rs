@@ -46,6 +46,8 @@ impl Worker {
             .arg("--serve")
             .env("OMP_NUM_THREADS", threads.to_string())
             .env("OMP_WAIT_POLICY", "passive")
+            // The last line that a dying worker writes says why, not where.
+            .env("RUST_BACKTRACE", "0")
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -148,6 +150,10 @@ impl Worker {
                 } else {
                     error
                 }
+            }
+            Some(_) if words.contains("memory allocation of") => {
+                StageError::new(Blame::Environment, format!("the worker ran out of memory{words}"))
+                    .hint("try fewer --jobs, a smaller batch or a smaller network")
             }
             Some(signal) => {
                 StageError::new(Blame::Stage, format!("the worker crashed with {}{words}", name(signal)))

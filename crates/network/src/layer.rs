@@ -54,7 +54,7 @@ pub enum Op {
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Embedding {
     /// Length of each vector.
-    #[schemars(range(min = 1))]
+    #[schemars(range(min = 1, max = 1000000))]
     pub units: usize,
     /// How the table is drawn; by default normal with deviation 1, as PyTorch does.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -67,14 +67,14 @@ pub struct Embedding {
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Recurrent {
     /// Length of the state of each direction.
-    #[schemars(range(min = 1))]
+    #[schemars(range(min = 1, max = 1000000))]
     pub units: usize,
     /// Whether a second recurrence runs from the last valid step to the first.
     #[serde(default)]
     pub bidirectional: bool,
     /// Recurrent layers on top of each other.
     #[serde(default = "one")]
-    #[schemars(range(min = 1))]
+    #[schemars(range(min = 1, max = 1000))]
     pub layers: usize,
     /// Dropout between stacked layers.
     #[serde(default)]
@@ -91,7 +91,7 @@ pub struct Recurrent {
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Dense {
     /// Length of the output.
-    #[schemars(range(min = 1))]
+    #[schemars(range(min = 1, max = 1000000))]
     pub units: usize,
     /// Whether a bias is added.
     #[serde(default = "yes")]

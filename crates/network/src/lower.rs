@@ -94,7 +94,8 @@ impl Lowering<'_> {
             );
             return;
         }
-        if layer.name.is_empty() || layer.name.contains(['.', '/', ' ']) {
+        let good = |char: char| char.is_alphanumeric() || matches!(char, '-' | '_');
+        if layer.name.is_empty() || !layer.name.chars().all(good) {
             let message = format!("`{}` cannot name a layer", layer.name);
             self.problem(
                 Some("name"),

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use plan::{Diagnostic, Place};
 use toml::de::DeTable;
 
-use crate::report::{Failure, File, Finding, Span};
+use crate::report::{Failure, File, Finding, Report, Span};
 use crate::set;
 use crate::tree::{Data, Node};
 
@@ -53,9 +53,22 @@ fn named_anew(mut base: Node) -> Node {
 /// Reads a recipe's text.
 ///
 /// # Errors
-/// [`Failure::Io`].
+/// [`Failure::Io`]; text that is not UTF-8 is a mistake at its first wrong byte.
 pub(crate) fn read(path: &Path) -> Result<String, Failure> {
-    std::fs::read_to_string(path).map_err(|source| Failure::Io { path: path.to_owned(), source })
+    let bytes = std::fs::read(path).map_err(|source| Failure::Io { path: path.to_owned(), source })?;
+    String::from_utf8(bytes).map_err(|error| {
+        let at = error.utf8_error().valid_up_to();
+        let text = String::from_utf8_lossy(error.as_bytes()).into_owned();
+        let wrong = text[at..].chars().next().map_or(0, char::len_utf8);
+        let diagnostic = Diagnostic::new("syntax", Place::default(), "this is not UTF-8 text");
+        let finding = Finding {
+            diagnostic: diagnostic.hint("save the recipe as UTF-8"),
+            span: Span::new(0, at..at + wrong),
+            related: vec![],
+        };
+        let file = File { path: path.to_owned(), text };
+        Failure::Diagnostics(Report { files: vec![file], findings: vec![finding] })
+    })
 }
 
 /// The parser's message; where it names one reading of many, what is meant by most who write so.

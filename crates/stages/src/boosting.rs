@@ -30,7 +30,7 @@ pub struct GradientBoosting {
     pub columns: Option<Vec<String>>,
     /// Trees at most; for several classes, trees for each.
     #[serde(default = "rounds")]
-    #[schemars(range(min = 1))]
+    #[schemars(range(min = 1, max = 1000000))]
     pub rounds: usize,
     /// Share of each tree's correction that is applied.
     #[serde(default = "lr")]
@@ -38,11 +38,11 @@ pub struct GradientBoosting {
     pub lr: f64,
     /// Leaves of a tree at most.
     #[serde(default = "leaves")]
-    #[schemars(range(min = 2))]
+    #[schemars(range(min = 2, max = 131072))]
     pub leaves: usize,
     /// Rows in a leaf at least.
     #[serde(default = "min_rows")]
-    #[schemars(range(min = 1))]
+    #[schemars(range(min = 1, max = 2147483647))]
     pub min_rows: usize,
     /// Share of the features that each tree may use.
     #[serde(default = "half")]

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use data::{ColumnType, Part, Source};
-use network::Network;
+use network::{Network, nearest};
 use plan::{ArtifactKind, Diagnostic, Place, Segment};
 
 use crate::fact::{BoosterFact, DatasetFact, Fact, FeaturesFact, LabelFact, NetworkFact};
@@ -165,5 +165,39 @@ impl Context<'_> {
             let place = if key.is_empty() { Place::stage(self.stage) } else { self.place(key) };
             self.report(Diagnostic::new("evaluates-on-training-rows", place, message).hint(hint));
         }
+    }
+}
+
+/// Advice to one who asks a file with this header for a column that it does not have.
+pub fn column_hint(name: &str, header: &[String]) -> String {
+    if let [only] = header {
+        let separator = ['\t', ';', '|'].into_iter().find(|separator| only.contains(*separator));
+        match separator {
+            Some('\t') => return "its columns are separated by tabs: add format = \"tsv\"".to_owned(),
+            Some(separator) => {
+                return format!("its columns are separated by `{separator}`: add delimiter = \"{separator}\"");
+            }
+            None => {}
+        }
+    }
+    match nearest(name, header.iter().map(String::as_str)) {
+        Some(near) => format!("did you mean `{near}`?"),
+        None => format!("it has {}", header.join(", ")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hints_know_other_separators() {
+        let hint = |header: &[&str]| {
+            column_hint("label", &header.iter().map(ToString::to_string).collect::<Vec<_>>())
+        };
+        assert_eq!(hint(&["text;label"]), "its columns are separated by `;`: add delimiter = \";\"");
+        assert_eq!(hint(&["text\tlabel"]), "its columns are separated by tabs: add format = \"tsv\"");
+        assert_eq!(hint(&["text", "lable"]), "did you mean `lable`?");
+        assert_eq!(hint(&["text", "y"]), "it has text, y");
     }
 }

@@ -22,7 +22,7 @@ mod training;
 mod tsne;
 
 pub use boosting::GradientBoosting;
-pub use check::{Context, Imported, SourceFact};
+pub use check::{Context, Imported, SourceFact, column_hint};
 pub use compare::Compare;
 pub use evaluate::Evaluate;
 pub use export::{Export, Import};

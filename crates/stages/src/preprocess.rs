@@ -3,12 +3,11 @@
 use std::collections::BTreeMap;
 
 use data::{ColumnType, LabelKind, Part, Step, check_chain};
-use network::nearest;
 use plan::{ArtifactKind, Diagnostic, Place};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::check::{Context, SourceFact};
+use crate::check::{Context, SourceFact, column_hint};
 use crate::fact::{DatasetFact, Fact, LabelFact};
 use crate::rows::RowSet;
 use crate::table::{Params, Reference, Stage};
@@ -179,11 +178,8 @@ impl Preprocess {
 }
 
 fn missing(place: Place, name: &str, header: &[String], source: &str) -> Diagnostic {
-    let hint = match nearest(name, header.iter().map(String::as_str)) {
-        Some(near) => format!("did you mean `{near}`?"),
-        None => format!("it has {}", header.join(", ")),
-    };
-    Diagnostic::new("missing-column", place, format!("`{source}` has no column `{name}`")).hint(hint)
+    let message = format!("`{source}` has no column `{name}`");
+    Diagnostic::new("missing-column", place, message).hint(column_hint(name, header))
 }
 
 /// A column that is not used yet, as an example for a hint.

@@ -42,7 +42,7 @@ pub struct Batch {
     #[schemars(range(min = 1))]
     pub size: usize,
     /// Length buckets: a batch holds rows of one bucket, so that little is padded. 1 mixes all lengths.
-    #[schemars(range(min = 1))]
+    #[schemars(range(min = 1, max = 10000))]
     pub buckets: usize,
 }
 

@@ -43,7 +43,7 @@ pub struct Tsne {
     pub perplexity: f64,
     /// Steps of gradient descent.
     #[serde(default = "iterations")]
-    #[schemars(range(min = 250))]
+    #[schemars(range(min = 250, max = 1000000))]
     pub iterations: usize,
     /// Seed of this stage's draws, instead of the recipe's.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -100,7 +100,7 @@ impl Store {
     }
 
     /// What is wrong with a blob's content.
-    fn content_fault(&self, entry: &FileEntry) -> Result<Option<Fault>> {
+    pub(crate) fn content_fault(&self, entry: &FileEntry) -> Result<Option<Fault>> {
         let stamp = match self.sized_blob(entry)? {
             Ok(metadata) => Stamp::of(&metadata),
             Err(fault) => return Ok(Some(fault)),

@@ -180,8 +180,8 @@ fn sharded(dir: PathBuf, digest: &Digest, extension: &str) -> PathBuf {
     dir.join(&name[..2]).join(format!("{name}{extension}"))
 }
 
-/// A name as it is where the file system takes it; else what is readable of it, and its digest.
-fn file_name(name: &str) -> String {
+/// A name as it is where every file system takes it; else what is readable of it, and its digest. Never a path.
+pub fn file_name(name: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
     if !name.is_empty() && name.len() <= LONGEST_NAME && !name.starts_with('.') && name.chars().all(plain) {
         return name.to_owned();

@@ -25,6 +25,7 @@ pub use artifact::{Artifact, FileEntry};
 pub use canonical::canonical_json;
 pub use digest::Digest;
 pub use error::{Error, Result};
+pub use layout::file_name;
 pub use results::ResultRecord;
 pub use runs::{RunInfo, RunLog, RunOutcome, RunRecord, RunState, RunSummary};
 pub use session::Staging;

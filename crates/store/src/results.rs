@@ -35,8 +35,8 @@ pub struct ResultRecord {
 }
 
 impl Store {
-    /// The result of a key. A damaged one is `None`, and [`Store::take_problems`] tells of it. Of the blobs only
-    /// existence and sizes are checked; nothing is hashed but manifests.
+    /// The result of a key. A damaged one is `None` and gone, and [`Store::take_problems`] tells of it. Blobs are
+    /// hashed only if they are not the files that were hashed last, by identity, size and time.
     ///
     /// # Errors
     /// When the store cannot be read.
@@ -56,16 +56,19 @@ impl Store {
         };
         let mut whole = true;
         for digest in record.outputs.values() {
-            for (path, fault) in self.shallow_faults(digest)? {
+            for (path, fault) in self.faults(digest)? {
                 whole = false;
                 self.report(Problem { path, fault, stages: BTreeSet::from([record.stage.clone()]) });
             }
         }
+        if !whole {
+            self.discard(&path);
+        }
         Ok(whole.then_some(record))
     }
 
-    /// What is wrong with an artifact, short of reading its blobs. Removes what is.
-    fn shallow_faults(&self, digest: &Digest) -> Result<Vec<(PathBuf, Fault)>> {
+    /// What is wrong with an artifact. Removes what is.
+    fn faults(&self, digest: &Digest) -> Result<Vec<(PathBuf, Fault)>> {
         let artifact = match self.artifact(digest) {
             Ok(artifact) => artifact,
             Err(Error::NoArtifact { .. }) => {
@@ -76,7 +79,7 @@ impl Store {
         };
         let mut faults = Vec::new();
         for entry in artifact.files.values() {
-            if let Some(fault) = self.size_fault(entry)? {
+            if let Some(fault) = self.content_fault(entry)? {
                 let path = self.blob_path(&entry.digest);
                 self.discard(&path);
                 faults.push((path, fault));

@@ -99,6 +99,10 @@ fn labels(data: &Dataset, rows: &[u32]) -> Result<(Vec<f64>, Objective), StageEr
         Some(Labels::Number(values)) => {
             Ok((values.iter().map(|&v| f64::from(v)).collect(), Objective::Regression))
         }
+        Some(Labels::Class(_)) if classes < 2 => {
+            let message = "all training rows have the same label: there is nothing to tell apart";
+            Err(StageError::new(Blame::Input, message))
+        }
         Some(Labels::Class(values)) => {
             let objective = if classes == 2 { Objective::Binary } else { Objective::Multiclass { classes } };
             Ok((values.iter().map(|&v| f64::from(v)).collect(), objective))

@@ -1,5 +1,6 @@
 //! Errors of the crates below as errors of a stage: whose turn it is, and where.
 
+use std::error::Error;
 use std::path::Path;
 
 use plan::{Blame, Location, StageError};
@@ -26,7 +27,8 @@ impl<T> OrStage<T> for Result<T, data::Error> {
                 line: place.line,
                 column: place.column,
             });
-            StageError { blame, message: error.to_string(), hint: error.hint(), location }
+            let hint = advice(&error).or(error.hint());
+            StageError { blame, message: words(&error), hint, location }
         })
     }
 }
@@ -44,12 +46,8 @@ impl<T> OrStage<T> for Result<T, train::Error> {
                 }
                 _ => None,
             };
-            let message = match &error {
-                // The crate's own fragment names the file; what the system said is its source.
-                train::Error::Io { source, .. } => format!("{error}: {source}"),
-                _ => error.to_string(),
-            };
-            StageError { blame: blame(&error), message, hint, location: None }
+            let hint = advice(&error).or(hint);
+            StageError { blame: blame(&error), message: words(&error), hint, location: None }
         })
     }
 }
@@ -80,19 +78,56 @@ impl<T> OrStage<T> for Result<T, report::Error> {
 
 /// An error of the file system.
 pub(crate) fn io(path: &Path, error: &std::io::Error) -> StageError {
-    let full =
-        error.kind() == std::io::ErrorKind::StorageFull || error.kind() == std::io::ErrorKind::QuotaExceeded;
-    let message = if full { "the disk is full".to_owned() } else { format!("{}: {error}", path.display()) };
-    let error = StageError::new(Blame::Environment, message);
-    if full {
-        error.hint("free some space and run again: finished stages and epochs are kept")
-    } else {
-        error
+    let message = format!("{}: {}", path.display(), words(error));
+    StageError { hint: advice(error), ..StageError::new(Blame::Environment, message) }
+}
+
+/// What an error says, and what its causes add to that: a crate's own fragment names the file, its cause is what
+/// the system said.
+fn words(error: &(dyn Error + 'static)) -> String {
+    let mut text = error.to_string();
+    for cause in causes(error).skip(1).map(ToString::to_string) {
+        if !text.contains(&cause) {
+            text = format!("{text}: {cause}");
+        }
     }
+    text
+}
+
+/// What helps when the disk is full, whatever wrote to it.
+fn advice(error: &(dyn Error + 'static)) -> Option<String> {
+    let full = causes(error).filter_map(|cause| cause.downcast_ref::<std::io::Error>()).any(|error| {
+        matches!(error.kind(), std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded)
+    });
+    full.then(|| "free some space and run again: finished stages and epochs are kept".to_owned())
+}
+
+/// The error, then its cause, then the cause of that.
+fn causes<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
+    std::iter::successors(Some(error), |&error| error.source())
 }
 
 /// A file of the store that does not hold what it should.
 pub(crate) fn damaged(path: &Path, error: impl std::fmt::Display) -> StageError {
     StageError::new(Blame::Environment, format!("{}: {error}", path.display()))
         .hint("`pipeline cache verify --repair` removes what is damaged; the next run makes it again")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_full_disk_is_named_however_deep_it_lies() {
+        let full = || std::io::Error::from(std::io::ErrorKind::StorageFull);
+        let checkpoint = torch::Error::Io { path: "tensors.safetensors".into(), source: full() };
+        let deep = Err::<(), _>(checkpoint).or_stage().unwrap_err();
+        let encoded = data::Error::Io { path: "data.safetensors".into(), source: full() };
+        let encoded = Err::<(), _>(encoded).or_stage().unwrap_err();
+        for error in [deep, encoded, io(Path::new("a"), &full())] {
+            assert_eq!(error.blame, Blame::Environment, "{error:?}");
+            assert!(error.hint.is_some_and(|hint| hint.starts_with("free some space")));
+            assert_eq!(error.message.matches("no storage space").count(), 1, "{}", error.message);
+        }
+    }
 }

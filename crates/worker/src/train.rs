@@ -69,9 +69,18 @@ fn run(
     let fitted = train::fit(module, job, &mut |progress| {
         report(progress);
         ControlFlow::Continue(())
-    })
-    .or_stage()?;
+    });
+    let too_many = matches!(fitted, Err(train::Error::Classes { .. }));
+    let fitted =
+        fitted.or_stage().map_err(|error| if too_many { error.hint(classes(data)) } else { error })?;
     write(&fitted, loss, training, encoded, task)
+}
+
+/// The names of all classes: among them a mistyped label, which makes a class of its own, is easily seen.
+fn classes(data: &Dataset) -> String {
+    data.description().label.as_ref().map_or_else(String::new, |label| {
+        format!("the classes in column `{}` are {}", label.column, label.classes.join(", "))
+    })
 }
 
 fn write(
