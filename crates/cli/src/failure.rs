@@ -130,12 +130,15 @@ impl From<StageError> for Failure {
     }
 }
 
-/// An error with all that lies beneath it.
+/// An error with what lies beneath it and adds to it.
 fn chain(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut next = error.source();
     while let Some(error) = next {
-        text = format!("{text}: {error}");
+        let cause = error.to_string();
+        if !text.contains(&cause) {
+            text = format!("{text}: {cause}");
+        }
         next = error.source();
     }
     text

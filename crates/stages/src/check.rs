@@ -170,6 +170,12 @@ impl Context<'_> {
 
 /// Advice to one who asks a file with this header for a column that it does not have.
 pub fn column_hint(name: &str, header: &[String]) -> String {
+/// Columns that a hint names at most.
+const MOST: usize = 20;
+
+/// Characters of a column's name in a hint.
+const LONGEST: usize = 40;
+
     if let [only] = header {
         let separator = ['\t', ';', '|'].into_iter().find(|separator| only.contains(*separator));
         match separator {
@@ -182,12 +188,24 @@ pub fn column_hint(name: &str, header: &[String]) -> String {
     }
     match nearest(name, header.iter().map(String::as_str)) {
         Some(near) => format!("did you mean `{near}`?"),
-        None => format!("it has {}", header.join(", ")),
+        None => format!("it has {}", abridged(header)),
     }
 }
 
 #[cfg(test)]
 mod tests {
+/// Names as far as a reader wants to see them: a file that is no table may have a header of any length.
+fn abridged(names: &[String]) -> String {
+    let short = |name: &String| match name.char_indices().nth(LONGEST) {
+        Some((end, _)) => format!("{}…", &name[..end]),
+        None => name.clone(),
+    };
+    let shown: Vec<String> = names.iter().take(MOST).map(short).collect();
+    let rest = names.len() - shown.len();
+    let more = if rest > 0 { format!(" and {rest} more") } else { String::new() };
+    shown.join(", ") + &more
+}
+
     use super::*;
 
     #[test]
@@ -201,3 +219,5 @@ mod tests {
         assert_eq!(hint(&["text", "y"]), "it has text, y");
     }
 }
+        assert_eq!(hint(&["é".repeat(41).as_str()]), format!("it has {}…", "é".repeat(40)));
+        assert!(hint(&["column"; 22]).ends_with("column and 2 more"));
