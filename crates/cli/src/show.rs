@@ -125,6 +125,8 @@ fn dataset(description: &Description) -> String {
             data::ColumnType::Sequence { width: None } => "sequence".to_owned(),
             data::ColumnType::Category => "category".to_owned(),
             data::ColumnType::Number => "number".to_owned(),
+            data::ColumnType::Vector { width } => vector("vector", width),
+            data::ColumnType::Sparse { width } => vector("sparse vector", width),
         };
         let optional = |value: Option<u64>| value.map_or_else(String::new, |value| value.to_string());
         columns.row([name.clone(), kind, optional(column.vocabulary), optional(column.longest)]);
@@ -145,6 +147,10 @@ fn dataset(description: &Description) -> String {
         (None, _) => String::new(),
     };
     format!("{columns}\n{parts}\n{label}")
+}
+
+fn vector(name: &str, width: Option<usize>) -> String {
+    width.map_or_else(|| name.to_owned(), |width| format!("{name}, width {width}"))
 }
 
 fn transform(transform: &Transform) -> String {
@@ -171,8 +177,19 @@ fn transform(transform: &Transform) -> String {
                 };
                 let _ = writeln!(text, "{title}: {count}: {}{more}\n", shown.join(", "));
             }
-            Fitted::Number => {
-                let _ = writeln!(text, "{title}: a number\n");
+            Fitted::Hash(buckets) => {
+                let _ = writeln!(text, "{title}: {buckets} categories by hash\n");
+            }
+            Fitted::Number | Fitted::Numbers(_) => {
+                let what = match column.names() {
+                    Ok(Some(names)) => {
+                        let shown: Vec<&str> = names.iter().take(WORDS).map(String::as_str).collect();
+                        let more = if names.len() > WORDS { ", …" } else { "" };
+                        format!("{} numbers: {}{more}", names.len(), shown.join(", "))
+                    }
+                    _ => "a number".to_owned(),
+                };
+                let _ = writeln!(text, "{title}: {what}\n");
             }
         }
     }

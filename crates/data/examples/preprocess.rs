@@ -22,7 +22,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     };
     let source = Source { split: Some(split), ..Source::new(path.to_string_lossy()) };
     let steps = vec![
-        Step::Impute("null".into()),
+        Step::Impute(data::Impute::Text("null".into())),
         Step::Lowercase,
         Step::Tokenize(Tokenize::Punctuation),
         Step::Index(Index::default()),

@@ -38,6 +38,20 @@ pub struct PaddedBatch {
     pub width: usize,
 }
 
+/// Sparse vectors of a batch (compressed sparse rows): row r has the numbers `values[offsets[r]..offsets[r + 1]]` at
+/// the places `indices[..]`, which rise; every other number is 0.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SparseBatch {
+    /// The numbers that are stored.
+    pub values: Vec<f32>,
+    /// The place of each.
+    pub indices: Vec<i64>,
+    /// Where each row starts, and the end of the last.
+    pub offsets: Vec<i64>,
+    /// The numbers of a row, those that are 0 among them.
+    pub width: usize,
+}
+
 impl Dataset {
     /// Opens the data set whose two files lie in `folder`.
     pub fn open(folder: &Path) -> Result<Self, Error> {
@@ -94,7 +108,7 @@ impl Dataset {
 
     /// The vocabulary indices of a row; empty where the column is no sequence.
     pub fn sequence(&self, column: &str, row: u32) -> &[i32] {
-        let offsets: &[i64] = self.values(&tensor_name(column, "offsets"));
+        let offsets = self.sequence_offsets(column);
         match (offsets.get(row as usize), offsets.get(row as usize + 1)) {
             (Some(start), Some(end)) => {
                 &self.values(&tensor_name(column, "values"))[*start as usize..*end as usize]
@@ -105,13 +119,24 @@ impl Dataset {
 
     /// The number of steps of every row; empty where the column is no sequence.
     pub fn lengths(&self, column: &str) -> Vec<u32> {
-        let offsets: &[i64] = self.values(&tensor_name(column, "offsets"));
-        offsets.windows(2).map(|pair| (pair[1] - pair[0]) as u32).collect()
+        self.sequence_offsets(column).windows(2).map(|pair| (pair[1] - pair[0]) as u32).collect()
+    }
+
+    /// Empty where the column is no sequence.
+    fn sequence_offsets(&self, column: &str) -> &[i64] {
+        match self.kind(column) {
+            Some(ColumnType::Sequence { .. }) => self.values(&tensor_name(column, "offsets")),
+            _ => &[],
+        }
+    }
+
+    fn kind(&self, column: &str) -> Option<ColumnType> {
+        self.description.columns.get(column).map(|column| column.kind)
     }
 
     /// The sequences of some rows; none where the column is no sequence.
     pub fn sequence_batch(&self, column: &str, rows: &[u32]) -> Option<PaddedBatch> {
-        let ColumnType::Sequence { width } = self.description.columns.get(column)?.kind else {
+        let ColumnType::Sequence { width } = self.kind(column)? else {
             return None;
         };
         let offsets: &[i64] = self.values(&tensor_name(column, "offsets"));
@@ -131,16 +156,58 @@ impl Dataset {
 
     /// The dictionary indices of some rows; none where the column is no category.
     pub fn category_batch(&self, column: &str, rows: &[u32]) -> Option<Vec<i64>> {
-        let column = tensor_name(column, "indices");
-        let values: &[i32] = self.tensors.contains_key(&column).then(|| self.values(&column))?;
+        let is_category = self.kind(column)? == ColumnType::Category;
+        let values: &[i32] = is_category.then(|| self.values(&tensor_name(column, "indices")))?;
         Some(rows.iter().map(|&row| i64::from(values[row as usize])).collect())
     }
 
     /// The numbers of some rows; none where the column is no number.
     pub fn number_batch(&self, column: &str, rows: &[u32]) -> Option<Vec<f32>> {
-        let column = tensor_name(column, "numbers");
-        let values: &[f32] = self.tensors.contains_key(&column).then(|| self.values(&column))?;
+        let is_number = self.kind(column)? == ColumnType::Number;
+        let values: &[f32] = is_number.then(|| self.values(&tensor_name(column, "numbers")))?;
         Some(rows.iter().map(|&row| values[row as usize]).collect())
+    }
+
+    /// The vectors of some rows, `[rows, width]` row after row, and their width; none where the column holds no
+    /// vectors. Sparse vectors get their zeros.
+    pub fn vector_batch(&self, column: &str, rows: &[u32]) -> Option<(Vec<f32>, usize)> {
+        match self.kind(column)? {
+            ColumnType::Vector { width: Some(width) } => {
+                let values: &[f32] = self.values(&tensor_name(column, "vectors"));
+                let row = |row: &u32| &values[*row as usize * width..(*row as usize + 1) * width];
+                Some((rows.iter().flat_map(row).copied().collect(), width))
+            }
+            ColumnType::Sparse { width: Some(width) } => {
+                let batch = self.sparse_batch(column, rows)?;
+                let mut values = vec![0.0; rows.len() * width];
+                for (row, bounds) in values.chunks_mut(width).zip(batch.offsets.windows(2)) {
+                    let bounds = bounds[0] as usize..bounds[1] as usize;
+                    for (place, number) in batch.indices[bounds.clone()].iter().zip(&batch.values[bounds]) {
+                        row[*place as usize] = *number;
+                    }
+                }
+                Some((values, width))
+            }
+            _ => None,
+        }
+    }
+
+    /// The sparse vectors of some rows; none where the column holds none.
+    pub fn sparse_batch(&self, column: &str, rows: &[u32]) -> Option<SparseBatch> {
+        let ColumnType::Sparse { width: Some(width) } = self.kind(column)? else {
+            return None;
+        };
+        let bounds: &[i64] = self.values(&tensor_name(column, "offsets"));
+        let numbers: &[f32] = self.values(&tensor_name(column, "values"));
+        let places: &[i32] = self.values(&tensor_name(column, "indices"));
+        let (mut values, mut indices, mut offsets) = (Vec::new(), Vec::new(), vec![0]);
+        for &row in rows {
+            let own = bounds[row as usize] as usize..bounds[row as usize + 1] as usize;
+            values.extend_from_slice(&numbers[own.clone()]);
+            indices.extend(places[own].iter().map(|place| i64::from(*place)));
+            offsets.push(values.len() as i64);
+        }
+        Some(SparseBatch { values, indices, offsets, width })
     }
 
     /// The labels of some rows; none where the data set has no label.
@@ -229,9 +296,30 @@ impl<'a> Opening<'a> {
                 ColumnType::Number => {
                     self.tensor::<f32>(&file, &tensor_name(name, "numbers"), Dtype::F32, Some(rows))?;
                 }
+                ColumnType::Vector { width } => {
+                    let width = self.width(name, width)?;
+                    let vectors = tensor_name(name, "vectors");
+                    self.shaped::<f32>(&file, &vectors, Dtype::F32, &[rows, width])?;
+                }
+                ColumnType::Sparse { width } => {
+                    let width = self.width(name, width)?;
+                    let values: &[f32] =
+                        self.tensor(&file, &tensor_name(name, "values"), Dtype::F32, None)?;
+                    let indices = tensor_name(name, "indices");
+                    self.indices(&file, &indices, Some(values.len()), width as u64)?;
+                    self.offsets(&file, &tensor_name(name, "offsets"), rows, values.len())?;
+                }
             }
         }
         Ok(self.tensors)
+    }
+
+    /// The width of vectors.
+    fn width(&self, column: &str, width: Option<usize>) -> Result<usize, Error> {
+        match width {
+            None | Some(0) => self.damaged(format!("column `{column}` has no width")),
+            Some(width) => Ok(width),
+        }
     }
 
     /// A one-dimensional tensor of the type, of `length` values where that is known.
@@ -244,9 +332,21 @@ impl<'a> Opening<'a> {
     ) -> Result<&'a [T], Error> {
         let view = file.tensor(name).or_else(|error| self.damaged(error))?;
         let length = length.unwrap_or(view.data().len() / size_of::<T>());
-        if view.dtype() != kind || view.shape() != [length] {
+        self.shaped(file, name, kind, &[length])
+    }
+
+    /// A tensor of the type and the shape.
+    fn shaped<T: bytemuck::AnyBitPattern>(
+        &mut self,
+        file: &SafeTensors<'a>,
+        name: &str,
+        kind: Dtype,
+        shape: &[usize],
+    ) -> Result<&'a [T], Error> {
+        let view = file.tensor(name).or_else(|error| self.damaged(error))?;
+        if view.dtype() != kind || view.shape() != shape {
             let found = format!("{:?} {:?}", view.dtype(), view.shape());
-            return self.damaged(format!("`{name}` is {found}, not {kind:?} [{length}]"));
+            return self.damaged(format!("`{name}` is {found}, not {kind:?} {shape:?}"));
         }
         let Ok(values) = bytemuck::try_cast_slice(view.data()) else {
             return self.damaged(format!("`{name}` is not aligned"));

@@ -4,8 +4,9 @@
 //! name) and `dataset.json` (canonical JSON). The same data make the same bytes.
 //!
 //! Tensors: `columns.<name>.values` i32 [steps] and `columns.<name>.offsets` i64 [rows + 1] of a sequence,
-//! `columns.<name>.indices` i32 [rows] of a category, `columns.<name>.numbers` f32 [rows]; `label` i32 or f32
-//! [rows]; `part` u8 [rows] (0 train, 1 valid, 2 test, 255 none); `row` i64 [rows], the row of the source from
+//! `columns.<name>.indices` i32 [rows] of a category, `columns.<name>.numbers` f32 [rows];
+//! `columns.<name>.vectors` f32 [rows, width]; `columns.<name>.values` f32, `columns.<name>.indices` i32 (rising in
+//! each row) and `columns.<name>.offsets` i64 [rows + 1] of sparse vectors; `label` i32 or f32 [rows]; `part` u8 [rows] (0 train, 1 valid, 2 test, 255 none); `row` i64 [rows], the row of the source from
 //! 0; `id.bytes` u8 and `id.offsets` i64 [rows + 1].
 
 use std::borrow::Cow;
@@ -16,6 +17,7 @@ use safetensors::Dtype;
 use safetensors::tensor::{View, serialize_to_file};
 use serde::{Deserialize, Serialize};
 
+use crate::block::Sparse;
 use crate::error::Error;
 use crate::label::{FittedLabel, Labels};
 use crate::source::Part;
@@ -42,9 +44,22 @@ pub struct Encoded {
 
 #[derive(Clone, Debug)]
 pub(crate) enum EncodedColumn {
-    Sequence { sequences: Sequences, vocabulary: usize, width: Option<usize> },
-    Category { indices: Vec<i32>, vocabulary: usize },
+    Sequence {
+        sequences: Sequences,
+        vocabulary: usize,
+        width: Option<usize>,
+    },
+    Category {
+        indices: Vec<i32>,
+        vocabulary: usize,
+    },
     Number(Vec<f32>),
+    /// `[rows, width]`, row after row.
+    Vector {
+        width: usize,
+        values: Vec<f32>,
+    },
+    Sparse(Sparse),
 }
 
 /// Rows of unlike length, one behind the other: row r is `values[offsets[r]..offsets[r + 1]]`.
@@ -173,6 +188,14 @@ impl Encoded {
                 }
                 EncodedColumn::Category { indices, .. } => push("indices", Tensor::new(Dtype::I32, indices)),
                 EncodedColumn::Number(numbers) => push("numbers", Tensor::new(Dtype::F32, numbers)),
+                EncodedColumn::Vector { width, values } => {
+                    push("vectors", Tensor::new(Dtype::F32, values).rows_of(*width));
+                }
+                EncodedColumn::Sparse(sparse) => {
+                    push("values", Tensor::new(Dtype::F32, &sparse.values));
+                    push("indices", Tensor::new(Dtype::I32, &sparse.indices));
+                    push("offsets", Tensor::new(Dtype::I64, &sparse.offsets));
+                }
             }
         }
         serialize_to_file(tensors, None, &path).map_err(|error| match error {
@@ -198,6 +221,14 @@ impl EncodedColumn {
             Self::Number(_) => {
                 ColumnDescription { kind: ColumnType::Number, vocabulary: None, longest: None }
             }
+            Self::Vector { width, .. } => {
+                let kind = ColumnType::Vector { width: Some(*width) };
+                ColumnDescription { kind, vocabulary: None, longest: None }
+            }
+            Self::Sparse(sparse) => {
+                let kind = ColumnType::Sparse { width: Some(sparse.width) };
+                ColumnDescription { kind, vocabulary: None, longest: None }
+            }
         }
     }
 }
@@ -207,16 +238,21 @@ pub(crate) fn tensor_name(column: &str, field: &str) -> String {
     format!("columns.{column}.{field}")
 }
 
-/// A one-dimensional tensor for the writer, borrowed.
+/// A tensor for the writer, borrowed.
 struct Tensor<'a> {
     kind: Dtype,
-    shape: [usize; 1],
+    shape: Vec<usize>,
     bytes: &'a [u8],
 }
 
 impl<'a> Tensor<'a> {
     fn new<T: bytemuck::NoUninit>(kind: Dtype, values: &'a [T]) -> Self {
-        Self { kind, shape: [values.len()], bytes: bytemuck::cast_slice(values) }
+        Self { kind, shape: vec![values.len()], bytes: bytemuck::cast_slice(values) }
+    }
+
+    /// The same values as rows of `width`.
+    fn rows_of(self, width: usize) -> Self {
+        Self { shape: vec![self.shape[0] / width, width], ..self }
     }
 }
 

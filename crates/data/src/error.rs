@@ -4,8 +4,8 @@ use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use crate::check::ChainProblem;
 use crate::source::Problem;
-use crate::step::ChainProblem;
 
 /// A place in a text file.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -177,6 +177,48 @@ pub enum Error {
         /// The cell.
         cell: String,
     },
+    /// A cell is not a date of the declared forms.
+    #[error("{place}: `{cell}` in column `{column}` is not a date like {}", formats.join(" or "))]
+    NotADate {
+        /// Where the cell is.
+        place: Place,
+        /// The column.
+        column: String,
+        /// The cell.
+        cell: String,
+        /// The forms.
+        formats: Vec<String>,
+    },
+    /// A step has no finite result for a number.
+    #[error("{place}: `{step}` makes no finite number of `{cell}` in column `{column}`")]
+    NoResult {
+        /// Where the cell is.
+        place: Place,
+        /// The column.
+        column: String,
+        /// The cell.
+        cell: String,
+        /// The step.
+        step: &'static str,
+    },
+    /// The training rows have nothing that a step could learn from.
+    #[error("column `{column}`: the training rows leave nothing for `{step}` to learn from")]
+    NothingToLearn {
+        /// The column.
+        column: String,
+        /// The step.
+        step: &'static str,
+    },
+    /// A block has too few rows or numbers for as many directions, or too many numbers.
+    #[error("column `{column}`: `pca` cannot find that many directions in {rows} rows of {width} numbers")]
+    Directions {
+        /// The column.
+        column: String,
+        /// The training rows.
+        rows: usize,
+        /// The numbers of a row.
+        width: usize,
+    },
     /// A label's cell is empty.
     #[error("{place}: the label in column `{column}` is empty")]
     EmptyLabel {
@@ -236,6 +278,8 @@ impl Error {
             | Self::UnclosedQuote { place }
             | Self::SplitCell { place, .. }
             | Self::NotANumber { place, .. }
+            | Self::NotADate { place, .. }
+            | Self::NoResult { place, .. }
             | Self::EmptyLabel { place, .. }
             | Self::UnknownLabel { place, .. } => Some(place),
             _ => None,
@@ -264,6 +308,16 @@ impl Error {
             Self::NotANumber { cell, .. } if cell.is_empty() => {
                 "put { impute = \"0\" } before `number` to fill empty cells".into()
             }
+            Self::NotADate { cell, .. } if cell.trim().is_empty() => {
+                "put { impute = { with = \"median\" } } after `date` to fill empty cells".into()
+            }
+            Self::NotADate { .. } => "say its form: formats = [\"%d.%m.%Y\"]".into(),
+            Self::NoResult { step: "log", .. } => "`log` is of 1 + x: numbers must be above -1".into(),
+            Self::NothingToLearn { step: "count" | "tf-idf", .. } => {
+                "no word is within `min-df` and `max-df`: loosen them".into()
+            }
+            Self::NothingToLearn { .. } => "every cell of them is empty: drop the column".into(),
+            Self::Directions { .. } => "keep fewer components, or fewer words by `max-features`".into(),
             Self::TooManyClasses { .. } => "for a quantity, say label-kind = \"number\"".into(),
             Self::UnknownLabel { .. } => "classes come from the training rows".into(),
             _ => return None,

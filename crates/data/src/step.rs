@@ -1,8 +1,8 @@
-//! How a recipe declares what happens to a column: a chain of steps, and the static typing of a chain.
+//! How a recipe declares what happens to a column: a chain of steps.
 //!
-//! A chain that `check_chain` accepts can be fitted; the checks need no data.
+//! A chain is text steps, then what makes tokens or numbers of the text, then steps on those; `check` knows which
+//! steps follow which.
 
-use regex::Regex;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -10,8 +10,8 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Step {
-    /// Put this text in the place of empty cells.
-    Impute(String),
+    /// Fill empty cells: with this text, or with what the training rows say (`{ with = "mean" }`).
+    Impute(Impute),
     /// Lower-case the text (full Unicode mapping, as Python's `str.lower`).
     Lowercase,
     /// Put a space in the place of every HTML tag and comment, and decode the common character references.
@@ -30,6 +30,303 @@ pub enum Step {
     Category,
     /// Read the cell as a number.
     Number,
+    /// Put `<unk>` in the place of cells that are rare in the training rows, or that they lack.
+    Frequent(Frequent),
+    /// Turn the cell into one of N categories by a hash (MurmurHash3, as scikit-learn's `FeatureHasher`).
+    Hash(usize),
+    /// Turn the cell into its place among the training rows' cells in sorted order, as a number; an unseen cell is
+    /// -1. As scikit-learn's `OrdinalEncoder`.
+    Ordinal,
+    /// Turn the cell into a vector with a 1 at the place of its category and 0 elsewhere, the training rows' cells in
+    /// sorted order; an unseen cell is all 0. As scikit-learn's `OneHotEncoder`.
+    OneHot,
+    /// Turn the cell into the label's mean among the training rows of the same cell.
+    Target(Target),
+    /// Turn a date into numbers.
+    Date(Date),
+    /// Turn tokens into a vector of how often the row has each word. As scikit-learn's `CountVectorizer`.
+    Count(Count),
+    /// Turn tokens into a vector of word counts weighted by how rare the words are. As scikit-learn's
+    /// `TfidfVectorizer`.
+    TfIdf(TfIdf),
+    /// Subtract the training rows' mean and divide by their standard deviation. As scikit-learn's `StandardScaler`.
+    Standardize,
+    /// Move the training rows' smallest number to 0 and their largest to 1. As scikit-learn's `MinMaxScaler`.
+    MinMax,
+    /// Subtract the training rows' median and divide by their interquartile range. As scikit-learn's `RobustScaler`.
+    Robust,
+    /// Take the logarithm of 1 + x; the numbers must be above -1.
+    Log,
+    /// Bring numbers outside these two quantiles of the training rows to the nearer one: `[0.01, 0.99]`.
+    ClipQuantiles([f64; 2]),
+    /// Turn a number into the index of the bin that it falls in. As scikit-learn's `KBinsDiscretizer`.
+    Bins(Bins),
+    /// Project vectors onto the directions in which the training rows vary most. As scikit-learn's `PCA`.
+    Pca(Pca),
+}
+
+/// What empty cells are filled with.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub enum Impute {
+    /// This text, before the cell is read.
+    Text(String),
+    /// What the training rows say, as scikit-learn's `SimpleImputer`.
+    Fitted(ImputeFitted),
+}
+
+/// A fill that the training rows say. It stands after `number` or `date`; `most-frequent` also works on text.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct ImputeFitted {
+    /// What to fill with.
+    pub with: Fill,
+    /// Whether to add a number that is 1 where the cell was empty, else 0.
+    #[serde(default)]
+    pub indicator: bool,
+}
+
+/// A statistic of the training rows, or a constant.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Fill {
+    /// The mean.
+    Mean,
+    /// The median.
+    Median,
+    /// The most frequent value; of several the smallest.
+    MostFrequent,
+    /// This number.
+    Constant(f64),
+}
+
+/// Which cells are frequent. Without limits all cells of the training rows are.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Frequent {
+    /// Cells seen fewer times in the training rows are `<unk>`.
+    #[serde(default = "one")]
+    #[schemars(range(min = 1))]
+    pub min_count: u64,
+    /// At most this many different cells besides `<unk>`, the most frequent ones.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1))]
+    pub max_size: Option<usize>,
+}
+
+/// How a category is turned into the label's mean, as scikit-learn's `TargetEncoder` (Micci-Barreca, 2001).
+///
+/// Each training row gets the means of the training rows in the other folds, so that no row sees its own label; all
+/// other rows get the means of all training rows. With more than two classes there is one number a class.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Target {
+    /// How many rows the overall mean weighs; by default as many as the label's variances say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 0.0))]
+    pub smooth: Option<f64>,
+    /// Folds of the training rows.
+    #[serde(default = "five")]
+    #[schemars(range(min = 2))]
+    pub folds: usize,
+    /// Seed of the draw of the folds.
+    #[serde(default)]
+    pub seed: u64,
+}
+
+/// How a date is turned into numbers.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Date {
+    /// The numbers to make, in this order.
+    pub parts: Vec<DatePart>,
+    /// Forms that the cells may have, tried in order: text with `%Y` (or `%y`), `%m` (or `%b`, `%B`), `%d`, `%H` (or
+    /// `%I` with `%p`), `%M`, `%S`. By default `2024-05-31`, with or without ` 23:59:58` or `T23:59:58`.
+    #[serde(default = "iso")]
+    pub formats: Vec<String>,
+}
+
+/// A number that a date has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum DatePart {
+    /// The year.
+    Year,
+    /// The month, from 1.
+    Month,
+    /// The day of the month, from 1.
+    Day,
+    /// The day of the week, Monday is 0.
+    Weekday,
+    /// The day of the year, from 1.
+    DayOfYear,
+    /// The hour, from 0.
+    Hour,
+    /// The minute, from 0.
+    Minute,
+    /// The second, from 0.
+    Second,
+}
+
+impl DatePart {
+    /// The part's name in recipes.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Year => "year",
+            Self::Month => "month",
+            Self::Day => "day",
+            Self::Weekday => "weekday",
+            Self::DayOfYear => "day-of-year",
+            Self::Hour => "hour",
+            Self::Minute => "minute",
+            Self::Second => "second",
+        }
+    }
+}
+
+/// Which words a vector has, and how they are counted.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Count {
+    /// The fewest and the most tokens in a row that make a word: `[1, 2]` is single words and pairs.
+    #[serde(default = "single")]
+    pub n_grams: [usize; 2],
+    /// Words that fewer training rows have are left out.
+    #[serde(default = "one")]
+    #[schemars(range(min = 1))]
+    pub min_df: u64,
+    /// Words that a larger share of the training rows has are left out.
+    #[serde(default = "whole")]
+    #[schemars(range(min = 0.0, max = 1.0))]
+    pub max_df: f64,
+    /// At most this many words, the most frequent ones of the training rows.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1))]
+    pub max_features: Option<usize>,
+    /// Whether a word that a row has several times counts once.
+    #[serde(default)]
+    pub binary: bool,
+}
+
+/// Which words a vector has, and how their counts are weighted.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct TfIdf {
+    /// The fewest and the most tokens in a row that make a word: `[1, 2]` is single words and pairs.
+    #[serde(default = "single")]
+    pub n_grams: [usize; 2],
+    /// Words that fewer training rows have are left out.
+    #[serde(default = "one")]
+    #[schemars(range(min = 1))]
+    pub min_df: u64,
+    /// Words that a larger share of the training rows has are left out.
+    #[serde(default = "whole")]
+    #[schemars(range(min = 0.0, max = 1.0))]
+    pub max_df: f64,
+    /// At most this many words, the most frequent ones of the training rows.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1))]
+    pub max_features: Option<usize>,
+    /// Whether a word that a row has several times counts once.
+    #[serde(default)]
+    pub binary: bool,
+    /// Whether a count n weighs 1 + ln(n).
+    #[serde(default)]
+    pub sublinear: bool,
+    /// Whether to weigh words by how few training rows have them: ln((1 + rows) / (1 + rows with the word)) + 1.
+    #[serde(default = "yes")]
+    pub idf: bool,
+    /// Whether the weights are smoothed as though one row more had every word.
+    #[serde(default = "yes")]
+    pub smooth_idf: bool,
+    /// What every row's vector is divided by.
+    #[serde(default)]
+    pub norm: Norm,
+}
+
+impl TfIdf {
+    /// Which words the vector has.
+    pub(crate) fn words(&self) -> Count {
+        Count {
+            n_grams: self.n_grams,
+            min_df: self.min_df,
+            max_df: self.max_df,
+            max_features: self.max_features,
+            binary: self.binary,
+        }
+    }
+}
+
+/// The length of a vector.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Norm {
+    /// The root of the sum of squares.
+    #[default]
+    L2,
+    /// The sum of absolute values.
+    L1,
+    /// Vectors are not divided.
+    None,
+}
+
+/// How a number is turned into a bin's index, from 0.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Bins {
+    /// How many bins; bins that would be empty are left out.
+    #[schemars(range(min = 2))]
+    pub count: usize,
+    /// How the bins are cut.
+    #[serde(default)]
+    pub by: Cut,
+}
+
+/// How bins are cut.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Cut {
+    /// As many training rows in each.
+    #[default]
+    Quantile,
+    /// All of one width.
+    Uniform,
+}
+
+/// How vectors are projected.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Pca {
+    /// How many directions are kept.
+    #[schemars(range(min = 1))]
+    pub components: usize,
+    /// Whether each direction is divided by its standard deviation.
+    #[serde(default)]
+    pub whiten: bool,
+}
+
+fn one() -> u64 {
+    1
+}
+
+fn five() -> usize {
+    5
+}
+
+fn single() -> [usize; 2] {
+    [1, 1]
+}
+
+fn whole() -> f64 {
+    1.0
+}
+
+fn yes() -> bool {
+    true
+}
+
+fn iso() -> Vec<String> {
+    ["%Y-%m-%d", "%Y-%m-%d %H:%M:%S", "%Y-%m-%dT%H:%M:%S"].map(str::to_owned).into()
 }
 
 /// A replacement by regular expression (the syntax of the `regex` crate: linear time, no look-around).
@@ -93,37 +390,16 @@ pub enum ColumnType {
     Category,
     /// One number a row.
     Number,
-}
-
-/// Something wrong with a chain: at which step, what, and what to do about it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ChainProblem {
-    /// The step's place in the chain, from 0; the last step's for a chain that ends too early.
-    pub step: usize,
-    /// What is wrong, a lower-case fragment.
-    pub message: String,
-    /// What would put it right.
-    pub hint: Option<String>,
-}
-
-/// What a column is between two steps.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum State {
-    Text,
-    Tokens,
-    Indices,
-    Done,
-}
-
-impl State {
-    fn describe(self) -> &'static str {
-        match self {
-            Self::Text => "text",
-            Self::Tokens => "tokens",
-            Self::Indices => "indices",
-            Self::Done => "a finished column",
-        }
-    }
+    /// Several numbers a row.
+    Vector {
+        /// How many; none before the data is read, where they depend on it.
+        width: Option<usize>,
+    },
+    /// Several numbers a row, of which only those that are not 0 are stored.
+    Sparse {
+        /// How many; none before the data is read, where they depend on it.
+        width: Option<usize>,
+    },
 }
 
 impl Step {
@@ -140,280 +416,54 @@ impl Step {
             Self::Pad(_) => "pad",
             Self::Category => "category",
             Self::Number => "number",
+            Self::Frequent(_) => "frequent",
+            Self::Hash(_) => "hash",
+            Self::Ordinal => "ordinal",
+            Self::OneHot => "one-hot",
+            Self::Target(_) => "target",
+            Self::Date(_) => "date",
+            Self::Count(_) => "count",
+            Self::TfIdf(_) => "tf-idf",
+            Self::Standardize => "standardize",
+            Self::MinMax => "min-max",
+            Self::Robust => "robust",
+            Self::Log => "log",
+            Self::ClipQuantiles(_) => "clip-quantiles",
+            Self::Bins(_) => "bins",
+            Self::Pca(_) => "pca",
         }
     }
 
-    /// Every step's name, for suggestions.
-    pub const NAMES: [&'static str; 10] = [
-        "impute",
-        "lowercase",
-        "strip-html",
-        "replace",
-        "tokenize",
-        "index",
-        "clip",
-        "pad",
-        "category",
-        "number",
-    ];
-}
-
-/// The type of the column that a chain makes, or everything that is wrong with the chain.
-///
-/// After a step that does not fit, the check goes on as though it did, so one mistake is one problem.
-pub fn check_chain(steps: &[Step]) -> Result<ColumnType, Vec<ChainProblem>> {
-    let mut check = Check::default();
-    for (at, step) in steps.iter().enumerate() {
-        check.step(at, step);
-    }
-    let last = steps.len().saturating_sub(1);
-    match (check.state, steps.is_empty()) {
-        (State::Text, true) => check.problem(last, "the chain is empty", WAYS_TO_END),
-        (State::Text, false) => check.problem(last, "the chain ends as text", WAYS_TO_END),
-        (State::Tokens, _) => {
-            check.problem(last, "the chain ends as tokens that have no index", "add { index = {} }")
-        }
-        (State::Indices | State::Done, _) => {}
-    }
-    match check.column {
-        Some(column) if check.problems.is_empty() => Ok(column),
-        _ => Err(check.problems),
+    /// Whether the step may stand among those that work on text, at the start of a chain.
+    pub(crate) fn on_text(&self) -> bool {
+        matches!(
+            self,
+            Self::Impute(_) | Self::Lowercase | Self::StripHtml | Self::Replace(_) | Self::Frequent(_)
+        )
     }
 }
-
-const WAYS_TO_END: &str =
-    "end with { tokenize = \"punctuation\" }, { index = {} }, or with \"category\", or with \"number\"";
-
-struct Check {
-    state: State,
-    column: Option<ColumnType>,
-    clip: Option<usize>,
-    padded: bool,
-    problems: Vec<ChainProblem>,
-}
-
-impl Default for Check {
-    fn default() -> Self {
-        Self { state: State::Text, column: None, clip: None, padded: false, problems: Vec::new() }
-    }
-}
-
-impl Check {
-    fn problem(&mut self, step: usize, message: impl Into<String>, hint: impl Into<String>) {
-        self.problems.push(ChainProblem { step, message: message.into(), hint: Some(hint.into()) });
-    }
-
-    fn needs(&mut self, at: usize, step: &Step, wanted: State, hint: &str) {
-        if self.state != wanted {
-            let (name, found) = (step.name(), self.state.describe());
-            self.problem(at, format!("`{name}` works on {}, this is {found}", wanted.describe()), hint);
-        }
-    }
-
-    fn regex(&mut self, at: usize, pattern: &str, may_be_empty: bool) {
-        match Regex::new(pattern) {
-            Ok(regex) if !may_be_empty && regex.is_match("") => self.problem(
-                at,
-                format!("the pattern `{pattern}` matches the empty text"),
-                "make it match at least one character",
-            ),
-            Ok(_) => {}
-            Err(error) => {
-                // The crate's message draws the pattern over several lines; its last line says what is wrong.
-                let text = error.to_string();
-                let reason = text.lines().last().unwrap_or_default().trim_start_matches("error: ");
-                self.problem(
-                    at,
-                    format!("`{pattern}` is not a regular expression: {reason}"),
-                    "the syntax is that of the regex crate: no look-around, no back-references",
-                );
-            }
-        }
-    }
-
-    fn step(&mut self, at: usize, step: &Step) {
-        match step {
-            Step::Impute(_) | Step::Lowercase | Step::StripHtml => {
-                self.needs(at, step, State::Text, "move it before `tokenize`");
-            }
-            Step::Replace(replace) => {
-                self.needs(at, step, State::Text, "move it before `tokenize`");
-                self.regex(at, &replace.pattern, true);
-            }
-            Step::Tokenize(tokenize) => {
-                if self.state == State::Text {
-                    self.state = State::Tokens;
-                } else if self.state == State::Done {
-                    self.needs(at, step, State::Text, "a chain makes one column: drop one of the two ends");
-                } else {
-                    self.problem(at, "the text is already cut into tokens", "keep one `tokenize`");
-                }
-                if let Tokenize::Regex(pattern) = tokenize {
-                    self.regex(at, pattern, false);
-                }
-            }
-            Step::Index(index) => self.index(at, step, index),
-            Step::Clip(length) => {
-                if !matches!(self.state, State::Tokens | State::Indices) {
-                    self.needs(at, step, State::Tokens, "put `tokenize` before it");
-                }
-                if self.padded {
-                    self.problem(at, "`clip` after `pad`", "put `clip` before `pad`");
-                }
-                if *length == 0 {
-                    self.problem(at, "`clip = 0` keeps no token", "keep at least one");
-                }
-                self.clip = Some(self.clip.map_or(*length, |clip| clip.min(*length)));
-            }
-            Step::Pad(width) => self.pad(at, step, *width),
-            Step::Category | Step::Number => {
-                let hint = "it takes the place of `tokenize` and `index`";
-                self.needs(at, step, State::Text, hint);
-                self.state = State::Done;
-                let number = matches!(step, Step::Number);
-                self.column = Some(if number { ColumnType::Number } else { ColumnType::Category });
-            }
-        }
-    }
-
-    fn index(&mut self, at: usize, step: &Step, index: &Index) {
-        if self.state == State::Indices {
-            self.problem(at, "the tokens already have an index", "keep one `index`");
-        } else {
-            self.needs(at, step, State::Tokens, "put { tokenize = \"punctuation\" } before it");
-        }
-        if index.min_count == 0 {
-            self.problem(at, "`min-count = 0` means nothing", "1 keeps every word");
-        }
-        match index.max_size {
-            Some(0) => self.problem(at, "`max-size = 0` keeps no word", "leave it out for no limit"),
-            Some(size) if size > MAX_WORDS => {
-                self.problem(at, format!("`max-size` is above {MAX_WORDS}"), "leave it out for no limit");
-            }
-            _ => {}
-        }
-        if self.state != State::Done {
-            self.state = State::Indices;
-            self.column = Some(ColumnType::Sequence { width: None });
-        }
-    }
-
-    fn pad(&mut self, at: usize, step: &Step, width: usize) {
-        self.needs(at, step, State::Indices, "put `tokenize` and `index` before it");
-        if self.padded {
-            self.problem(at, "the column is already padded", "keep one `pad`");
-        }
-        match self.clip {
-            _ if width == 0 => self.problem(at, "`pad = 0` means nothing", "leave it out"),
-            None => self.problem(
-                at,
-                format!("a text of more than {width} tokens would not fit"),
-                format!("put {{ clip = {width} }} before it"),
-            ),
-            Some(clip) if clip > width => self.problem(
-                at,
-                format!("`pad = {width}` is less than `clip = {clip}`"),
-                format!("clip to {width} or pad to {clip}"),
-            ),
-            Some(_) => {}
-        }
-        self.padded = true;
-        if self.state == State::Indices {
-            self.column = Some(ColumnType::Sequence { width: Some(width) });
-        }
-    }
-}
-
-/// Vocabulary indices are stored in 32 bits.
-const MAX_WORDS: usize = i32::MAX as usize - 2;
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn chain(text: &str) -> Vec<Step> {
-        serde_json::from_str(text).unwrap()
-    }
-
-    fn messages(text: &str) -> Vec<(usize, String)> {
-        let problems = check_chain(&chain(text)).unwrap_err();
-        assert!(problems.iter().all(|problem| problem.hint.is_some()));
-        problems.into_iter().map(|problem| (problem.step, problem.message)).collect()
-    }
-
-    #[test]
-    fn recipes_spell_steps_so() {
-        let text = r#"[{"impute":"null"},"lowercase","strip-html",{"replace":{"pattern":"a","with":"b"}},
-            {"tokenize":"punctuation"},{"index":{"min-count":1,"max-size":20000}},{"clip":555},{"pad":555}]"#;
-        let steps = chain(text);
-        assert_eq!(check_chain(&steps), Ok(ColumnType::Sequence { width: Some(555) }));
-        let again = serde_json::to_value(&steps).unwrap();
-        assert_eq!(again, serde_json::from_str::<serde_json::Value>(text).unwrap());
-        assert_eq!(chain(r#"[{"tokenize":{"regex":"a+"}}]"#), [Step::Tokenize(Tokenize::Regex("a+".into()))]);
-        assert_eq!(chain(r#"[{"index":{}}]"#), [Step::Index(Index::default())]);
-        assert!(serde_json::from_str::<Step>(r#"{"index":{"mincount":1}}"#).is_err());
-    }
-
-    #[test]
-    fn columns_have_types() {
-        assert_eq!(check_chain(&chain(r#"["category"]"#)), Ok(ColumnType::Category));
-        assert_eq!(check_chain(&chain(r#"[{"impute":"0"},"number"]"#)), Ok(ColumnType::Number));
-        let open = chain(r#"[{"tokenize":"whitespace"},{"clip":5},{"index":{}}]"#);
-        assert_eq!(check_chain(&open), Ok(ColumnType::Sequence { width: None }));
-    }
-
-    #[test]
-    fn every_mistake_is_one_problem() {
-        let one = |text: &str, step: usize, message: &str| {
-            assert_eq!(messages(text), [(step, message.to_owned())], "{text}");
-        };
-        one("[]", 0, "the chain is empty");
-        one(r#"[{"impute":""},"lowercase"]"#, 1, "the chain ends as text");
-        one(r#"[{"tokenize":"whitespace"}]"#, 0, "the chain ends as tokens that have no index");
-        one(r#"[{"index":{}}]"#, 0, "`index` works on tokens, this is text");
-        one(
-            r#"[{"clip":3},{"tokenize":"whitespace"},{"index":{}}]"#,
-            0,
-            "`clip` works on tokens, this is text",
-        );
-        one(
-            r#"[{"tokenize":"whitespace"},{"tokenize":"punctuation"},{"index":{}}]"#,
-            1,
-            "the text is already cut into tokens",
-        );
-        one(
-            r#"[{"tokenize":"whitespace"},"lowercase",{"index":{}}]"#,
-            1,
-            "`lowercase` works on text, this is tokens",
-        );
-        one(r#"[{"tokenize":"whitespace"},{"index":{"min-count":0}}]"#, 1, "`min-count = 0` means nothing");
-        one(r#"[{"tokenize":"whitespace"},{"index":{"max-size":0}}]"#, 1, "`max-size = 0` keeps no word");
-        one(r#"[{"tokenize":"whitespace"},{"index":{}},{"clip":0}]"#, 2, "`clip = 0` keeps no token");
-        one(
-            r#"[{"tokenize":"whitespace"},{"index":{}},{"pad":9}]"#,
-            2,
-            "a text of more than 9 tokens would not fit",
-        );
-        one(
-            r#"[{"tokenize":"whitespace"},{"index":{}},{"clip":10},{"pad":9}]"#,
-            3,
-            "`pad = 9` is less than `clip = 10`",
-        );
-        one(r#"["number","category"]"#, 1, "`category` works on text, this is a finished column");
-        one(
-            r#"[{"replace":{"pattern":"(","with":""}},"category"]"#,
-            0,
-            "`(` is not a regular expression: unclosed group",
-        );
-        one(r#"[{"tokenize":{"regex":"a*"}},{"index":{}}]"#, 0, "the pattern `a*` matches the empty text");
-        assert_eq!(messages(r#"[{"clip":0},{"index":{"min-count":0}}]"#).len(), 4);
-    }
-
     #[test]
     fn names_are_the_spelling() {
-        let text = r#"[{"impute":""},"lowercase","strip-html",{"replace":{"pattern":"a","with":""}},
-            {"tokenize":"whitespace"},{"index":{}},{"clip":1},{"pad":1},"category","number"]"#;
-        let names: Vec<_> = chain(text).iter().map(Step::name).collect();
-        assert_eq!(names, Step::NAMES);
+        let text = r#"["lowercase","strip-html","category","number","ordinal","one-hot","standardize","min-max",
+            "robust","log",{"impute":""},{"impute":{"with":"mean"}},{"replace":{"pattern":"a","with":""}},
+            {"tokenize":"whitespace"},{"index":{}},{"clip":1},{"pad":1},{"frequent":{}},{"hash":9},{"target":{}},
+            {"date":{"parts":["day-of-year"]}},{"count":{}},{"tf-idf":{"norm":"none"}},
+            {"clip-quantiles":[0.1,0.9]},{"bins":{"count":3,"by":"uniform"}},{"pca":{"components":2}}]"#;
+        let steps: Vec<serde_json::Value> = serde_json::from_str(text).unwrap();
+        for value in steps {
+            let step: Step = serde_json::from_value(value.clone()).unwrap();
+            let name = value.as_str().or_else(|| value.as_object()?.keys().next().map(String::as_str));
+            assert_eq!(name, Some(step.name()));
+        }
+        // What older transforms and keys hold must keep its spelling.
+        let old = r#"[{"impute":"x"},"category","number",{"index":{"min-count":1}}]"#;
+        let steps: Vec<Step> = serde_json::from_str(old).unwrap();
+        assert_eq!(serde_json::to_string(&steps).unwrap(), old);
+        assert_eq!(steps[0], Step::Impute(Impute::Text("x".into())));
     }
 }

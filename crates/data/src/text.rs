@@ -7,15 +7,19 @@ use std::sync::LazyLock;
 
 use regex::Regex;
 
-use crate::step::{Step, Tokenize};
+use crate::category::place;
+use crate::step::{Impute, Step, Tokenize};
 
 /// A text step that is ready to run.
 #[derive(Debug)]
 pub(crate) enum TextStep {
+    Nothing,
     Impute(String),
     Lowercase,
     StripHtml,
     Replace(Regex, String),
+    /// Cells, sorted by their bytes; every other becomes `<unk>`.
+    Frequent(Vec<String>),
 }
 
 /// A tokenizer that is ready to run.
@@ -27,19 +31,22 @@ pub(crate) enum Tokenizer {
 }
 
 impl TextStep {
-    /// The step's runnable form; none where it is no text step.
-    pub(crate) fn new(step: &Step) -> Result<Option<Self>, regex::Error> {
-        Ok(Some(match step {
-            Step::Impute(with) => Self::Impute(with.clone()),
+    /// The runnable form of a step on text that learns nothing; other steps do nothing to text.
+    pub(crate) fn new(step: &Step) -> Result<Self, regex::Error> {
+        Ok(match step {
+            Step::Impute(Impute::Text(with)) => Self::Impute(with.clone()),
             Step::Lowercase => Self::Lowercase,
             Step::StripHtml => Self::StripHtml,
             Step::Replace(replace) => Self::Replace(Regex::new(&replace.pattern)?, replace.with.clone()),
-            _ => return Ok(None),
-        }))
+            _ => Self::Nothing,
+        })
     }
 
     fn run<'a>(&'a self, text: Cow<'a, str>) -> Cow<'a, str> {
         match self {
+            Self::Nothing => text,
+            Self::Frequent(cells) if place(cells, &text).is_some() => text,
+            Self::Frequent(_) => Cow::Borrowed("<unk>"),
             Self::Impute(with) if text.is_empty() => Cow::Borrowed(with),
             Self::Impute(_) => text,
             Self::Lowercase if text.is_ascii() => {

@@ -3,21 +3,22 @@
 //! Invariant: what is fitted depends on the training rows alone, and neither fitting nor applying depends on
 //! the number of threads.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::path::Path;
 
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use crate::encoded::{Encoded, EncodedColumn, Sequences};
+use crate::chain::{Chain, OwnRows};
+use crate::encoded::Encoded;
 use crate::error::Error;
-use crate::label::{FittedLabel, LabelKind, parse_number};
+use crate::label::{FittedLabel, LabelKind};
+use crate::numbers::Learnt;
 use crate::source::Part;
-use crate::step::{ColumnType, Index, Step, check_chain};
+use crate::step::Step;
 use crate::table::Table;
-use crate::text::{TextStep, Tokenizer, clean};
-use crate::vocabulary::{UNK, Vocabulary};
-use crate::words::Words;
+use crate::vocabulary::Vocabulary;
 
 /// What to encode of a table.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -47,10 +48,23 @@ pub struct FittedColumn {
     pub steps: Vec<Step>,
     /// What training rows made of it.
     pub fitted: Fitted,
+    /// What steps on text learnt, one for each that learns.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) text: Vec<FittedText>,
+}
+
+/// What a step on text learnt.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum FittedText {
+    /// What an empty cell becomes.
+    Impute(String),
+    /// Cells that stay, sorted by their bytes.
+    Frequent(Vec<String>),
 }
 
 /// What fitting learnt about a column.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Fitted {
     /// The words of a sequence.
@@ -59,7 +73,16 @@ pub enum Fitted {
     Dictionary(Vec<String>),
     /// A number needs nothing.
     Number,
+    /// The buckets of a hash, of which the first has index 1.
+    Hash(usize),
+    /// What each step on numbers learnt.
+    Numbers(LearntSteps),
 }
+
+/// What each step on numbers learnt, the one that makes them first.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct LearntSteps(pub(crate) Vec<Learnt>);
 
 /// The transform's document; a change of its form or meaning gets a new number. 1: the first.
 const VERSION: u32 = 1;
@@ -70,7 +93,20 @@ impl FittedColumn {
         match &self.fitted {
             Fitted::Vocabulary(vocabulary) => Some(vocabulary.len()),
             Fitted::Dictionary(values) => Some(values.len() + 1),
-            Fitted::Number => None,
+            Fitted::Hash(buckets) => Some(buckets + 1),
+            Fitted::Number | Fitted::Numbers(_) => None,
+        }
+    }
+
+    /// What each number of a vector is: a category, a word, a part of a date; its place where it has no name. None
+    /// where the column is no vector.
+    ///
+    /// # Errors
+    /// When the column is not what was fitted.
+    pub fn names(&self) -> Result<Option<Vec<String>>, Error> {
+        match &self.fitted {
+            Fitted::Numbers(learnt) => Ok(Chain::new("", &self.steps)?.names(&learnt.0)),
+            _ => Ok(None),
         }
     }
 
@@ -78,14 +114,58 @@ impl FittedColumn {
     pub fn vocabulary(&self) -> Option<&Vocabulary> {
         match &self.fitted {
             Fitted::Vocabulary(vocabulary) => Some(vocabulary),
-            Fitted::Dictionary(_) | Fitted::Number => None,
+            _ => None,
         }
     }
 }
 
+/// What fitting gave the training rows instead of what the transform gives to any row, by column.
+type Own = BTreeMap<String, OwnRows>;
+
 impl Transform {
     /// Fits on the rows of `Part::Train`, or on all rows where no row has a part. `parts` has one entry a row.
     pub fn fit(table: &Table, parts: &[Option<Part>], spec: &Spec) -> Result<Self, Error> {
+        Ok(Self::learn(table, parts, spec, None)?.0)
+    }
+
+    /// This transform for a table that has more columns, fitted here, and whose label may have another name: its
+    /// classes stay those of the first fit. Without a first label `spec` fits one.
+    ///
+    /// # Errors
+    /// As [`Transform::fit`]; a column that is fitted already keeps its first fit.
+    pub fn extended(self, table: &Table, parts: &[Option<Part>], spec: &Spec) -> Result<Self, Error> {
+        Ok(self.extend(table, parts, spec)?.0)
+    }
+
+    /// Fits (or extends `before`) and encodes the same table, with its label where it has the column. Unlike
+    /// [`Transform::apply`] this gives training rows what they get without their own label where a step learns from
+    /// labels.
+    ///
+    /// # Errors
+    /// As [`Transform::fit`] and [`Transform::apply`].
+    pub fn fit_apply(
+        before: Option<Self>,
+        table: &Table,
+        parts: &[Option<Part>],
+        spec: &Spec,
+        id: Option<&str>,
+    ) -> Result<(Self, Encoded), Error> {
+        let (transform, own) = match before {
+            None => Self::learn(table, parts, spec, None)?,
+            Some(before) => before.extend(table, parts, spec)?,
+        };
+        let with_label = transform.label.as_ref().is_some_and(|label| table.names().contains(&label.column));
+        let encoded = transform.encode(table, parts, with_label, id, &own)?;
+        Ok((transform, encoded))
+    }
+
+    /// `known` is a label that was fitted before.
+    fn learn(
+        table: &Table,
+        parts: &[Option<Part>],
+        spec: &Spec,
+        known: Option<&FittedLabel>,
+    ) -> Result<(Self, Own), Error> {
         if spec.columns.is_empty() && spec.label.is_none() {
             return Err(Error::NoColumns);
         }
@@ -99,36 +179,50 @@ impl Transform {
         if rows.is_empty() {
             return Err(Error::NoTrainingRows { path: table.path().into() });
         }
-        let mut columns = BTreeMap::new();
-        for (name, steps) in &spec.columns {
-            let column = table.column(name)?;
-            let fitted = Chain::new(name, steps)?.fit(table, column, name, &rows)?;
-            columns.insert(name.clone(), FittedColumn { steps: steps.clone(), fitted });
-        }
         let label = spec.label.as_ref();
-        let label = label.map(|name| FittedLabel::fit(table, &rows, name, spec.label_kind)).transpose()?;
-        Ok(Self { version: VERSION, columns, label })
+        let label = label.map(|name| FittedLabel::fit(table, &rows, name, spec.label_kind)).transpose();
+        let chain = |(name, steps): (&'_ String, &'_ Vec<Step>)| -> Result<_, Error> {
+            let column = table.column(name)?;
+            let chain = Chain::new(name, steps)?;
+            let known = label.as_ref().ok().and_then(|label| known.or(label.as_ref()));
+            let labels = match known.filter(|_| chain.needs_label()) {
+                Some(label) => Some((label.apply(table)?, label.classes.len())),
+                None => None,
+            };
+            let labels = labels.as_ref().map(|(labels, classes)| (labels, *classes));
+            let (text, fitted, own) = chain.fit(table, column, &rows, labels)?;
+            Ok((name.clone(), FittedColumn { steps: steps.clone(), fitted, text }, own))
+        };
+        let results: Vec<Result<_, Error>> = spec.columns.par_iter().map(chain).collect();
+        let (mut columns, mut all) = (BTreeMap::new(), Own::new());
+        for result in results {
+            let (name, column, own) = result?;
+            columns.insert(name.clone(), column);
+            all.insert(name, own);
+        }
+        Ok((Self { version: VERSION, columns, label: label? }, all))
     }
 
-    /// This transform for a table that has more columns, fitted here, and whose label may have another name: its
-    /// classes stay those of the first fit. Without a first label `spec` fits one.
-    ///
-    /// # Errors
-    /// As [`Transform::fit`]; a column that is fitted already keeps its first fit.
-    pub fn extended(mut self, table: &Table, parts: &[Option<Part>], spec: &Spec) -> Result<Self, Error> {
+    fn extend(mut self, table: &Table, parts: &[Option<Part>], spec: &Spec) -> Result<(Self, Own), Error> {
         let fit_label = spec.label.is_some() && self.label.is_none();
-        if !spec.columns.is_empty() || fit_label {
-            let label = if fit_label { spec.label.clone() } else { None };
-            let more = Self::fit(table, parts, &Spec { label, ..spec.clone() })?;
-            for (name, column) in more.columns {
-                self.columns.entry(name).or_insert(column);
-            }
-            self.label = self.label.or(more.label);
-        }
-        if let (Some(label), Some(name)) = (&mut self.label, &spec.label) {
+        let mut known = self.label.clone();
+        if let (Some(label), Some(name)) = (&mut known, &spec.label) {
             label.column.clone_from(name);
         }
-        Ok(self)
+        let mut all = Own::new();
+        if !spec.columns.is_empty() || fit_label {
+            let label = if fit_label { spec.label.clone() } else { None };
+            let (more, mut own) = Self::learn(table, parts, &Spec { label, ..spec.clone() }, known.as_ref())?;
+            for (name, column) in more.columns {
+                if let Entry::Vacant(entry) = self.columns.entry(name) {
+                    all.extend(own.remove_entry(entry.key()));
+                    entry.insert(column);
+                }
+            }
+            known = known.or(more.label);
+        }
+        self.label = known;
+        Ok((self, all))
     }
 
     /// Encodes every row of a table; `parts` has one entry a row. `with_label` asks for the label, whose column
@@ -140,12 +234,25 @@ impl Transform {
         with_label: bool,
         id: Option<&str>,
     ) -> Result<Encoded, Error> {
-        let mut columns = BTreeMap::new();
-        for (name, fitted) in &self.columns {
+        self.encode(table, parts, with_label, id, &Own::new())
+    }
+
+    fn encode(
+        &self,
+        table: &Table,
+        parts: &[Option<Part>],
+        with_label: bool,
+        id: Option<&str>,
+        own: &Own,
+    ) -> Result<Encoded, Error> {
+        let chain = |(name, fitted): (&'_ String, &'_ FittedColumn)| -> Result<_, Error> {
             let column = table.column(name)?;
             let chain = Chain::new(name, &fitted.steps)?;
-            columns.insert(name.clone(), chain.apply(table, column, name, fitted)?);
-        }
+            let own = own.get(name).unwrap_or(&None);
+            Ok((name.clone(), chain.apply(table, column, fitted, own)?))
+        };
+        let results: Vec<Result<_, Error>> = self.columns.par_iter().map(chain).collect();
+        let columns = results.into_iter().collect::<Result<BTreeMap<_, _>, Error>>()?;
         let labels = match (&self.label, with_label) {
             (Some(label), true) => Some(label.apply(table)?),
             (None, true) => return Err(Error::NoLabel),
@@ -185,16 +292,7 @@ impl Transform {
             return Err(Error::damaged(path, format!("version {} is not {VERSION}", transform.version)));
         }
         for (name, column) in &transform.columns {
-            let kind = check_chain(&column.steps)
-                .map_err(|problems| Error::Chain { column: name.clone(), problems })?;
-            let problem = match (&column.fitted, kind) {
-                (Fitted::Vocabulary(vocabulary), ColumnType::Sequence { .. }) => vocabulary.problem(),
-                (Fitted::Dictionary(values), ColumnType::Category) => (!values
-                    .is_sorted_by(|left, right| left < right))
-                .then_some("the dictionary is not sorted"),
-                (Fitted::Number, ColumnType::Number) => None,
-                _ => Some("what was fitted does not belong to the chain"),
-            };
+            let problem = Chain::new(name, &column.steps)?.problem(column);
             if let Some(problem) = problem {
                 return Err(Error::damaged(path, format!("column `{name}`: {problem}")));
             }
@@ -208,162 +306,4 @@ pub(crate) fn canonical_json(path: &Path, document: &impl Serialize) -> Result<V
     let mut value = serde_json::to_value(document).map_err(|error| Error::damaged(path, error))?;
     value.sort_all_objects();
     serde_json::to_vec(&value).map_err(|error| Error::damaged(path, error))
-}
-
-/// A checked chain that is ready to run.
-struct Chain {
-    text: Vec<TextStep>,
-    end: End,
-}
-
-enum End {
-    Sequence(Tokens),
-    Category,
-    Number,
-}
-
-struct Tokens {
-    tokenizer: Tokenizer,
-    index: Index,
-    /// Tokens that a vocabulary counts of one row: a clip after `index` does not limit them.
-    counted: usize,
-    /// Tokens kept of one row.
-    kept: usize,
-    width: Option<usize>,
-}
-
-impl Chain {
-    fn new(name: &str, steps: &[Step]) -> Result<Self, Error> {
-        let kind = check_chain(steps).map_err(|problems| Error::Chain { column: name.into(), problems })?;
-        // The check has compiled every pattern once, so this cannot fail for what it accepted.
-        let bad = |error: regex::Error| Error::damaged(Path::new(name), error);
-        let mut text = Vec::new();
-        let mut tokenizer = Tokenizer::Whitespace;
-        let (mut index, mut counted, mut kept) = (None, usize::MAX, usize::MAX);
-        for step in steps {
-            match step {
-                Step::Tokenize(tokenize) => tokenizer = Tokenizer::new(tokenize).map_err(bad)?,
-                Step::Index(limits) => index = Some(limits.clone()),
-                Step::Clip(length) => {
-                    kept = kept.min(*length);
-                    if index.is_none() {
-                        counted = kept;
-                    }
-                }
-                _ => text.extend(TextStep::new(step).map_err(bad)?),
-            }
-        }
-        let end = match kind {
-            ColumnType::Sequence { width } => {
-                let index = index.unwrap_or_default();
-                End::Sequence(Tokens { tokenizer, index, counted, kept, width })
-            }
-            ColumnType::Category => End::Category,
-            ColumnType::Number => End::Number,
-        };
-        Ok(Self { text, end })
-    }
-
-    fn fit(&self, table: &Table, column: usize, name: &str, rows: &[usize]) -> Result<Fitted, Error> {
-        let too_many = || Error::TooManyValues { column: name.into() };
-        match &self.end {
-            End::Sequence(tokens) => {
-                let counts = rows
-                    .par_chunks(share(rows.len()))
-                    .map(|rows| {
-                        let mut counts = Words::<u64>::default();
-                        for &row in rows {
-                            let text = clean(&self.text, table.cell(row, column));
-                            let each = |token: &str| counts.count(token);
-                            tokens.tokenizer.tokens(&text, tokens.counted, each);
-                        }
-                        counts
-                    })
-                    .reduce(Words::default, Words::add);
-                Ok(Fitted::Vocabulary(Vocabulary::new(counts, &tokens.index).ok_or_else(too_many)?))
-            }
-            End::Category => {
-                let values: BTreeSet<String> =
-                    rows.iter().map(|&row| clean(&self.text, table.cell(row, column)).into_owned()).collect();
-                i32::try_from(values.len() + 1).map_err(|_| too_many())?;
-                Ok(Fitted::Dictionary(values.into_iter().collect()))
-            }
-            End::Number => Ok(Fitted::Number),
-        }
-    }
-
-    fn apply(
-        &self,
-        table: &Table,
-        column: usize,
-        name: &str,
-        fitted: &FittedColumn,
-    ) -> Result<EncodedColumn, Error> {
-        match (&self.end, &fitted.fitted) {
-            (End::Sequence(tokens), Fitted::Vocabulary(vocabulary)) => {
-                let sequences = self.sequences(table, column, tokens, vocabulary);
-                let vocabulary = vocabulary.len();
-                Ok(EncodedColumn::Sequence { sequences, vocabulary, width: tokens.width })
-            }
-            (End::Category, Fitted::Dictionary(values)) => {
-                let indices = (0..table.rows()).map(|row| {
-                    let value = clean(&self.text, table.cell(row, column));
-                    values.binary_search_by(|own| own.as_str().cmp(&value)).map_or(0, |at| at as i32 + 1)
-                });
-                Ok(EncodedColumn::Category { indices: indices.collect(), vocabulary: values.len() + 1 })
-            }
-            (End::Number, Fitted::Number) => {
-                let mut numbers = Vec::with_capacity(table.rows());
-                for row in 0..table.rows() {
-                    let cell = clean(&self.text, table.cell(row, column));
-                    let Some(number) = parse_number(&cell) else {
-                        let (place, cell) = (table.place(row, column)?, cell.into_owned());
-                        return Err(Error::NotANumber { place, column: name.into(), cell });
-                    };
-                    numbers.push(number);
-                }
-                Ok(EncodedColumn::Number(numbers))
-            }
-            _ => Err(Error::damaged(
-                Path::new("transform.json"),
-                format!("column `{name}`: what was fitted does not belong to the chain"),
-            )),
-        }
-    }
-
-    /// The indices of every row's tokens. A row without tokens is one `<unk>`, so that every sequence has a
-    /// valid step.
-    fn sequences(&self, table: &Table, column: usize, tokens: &Tokens, vocabulary: &Vocabulary) -> Sequences {
-        let rows = table.rows();
-        let share = share(rows);
-        let pieces: Vec<(Vec<i32>, Vec<usize>)> = (0..rows.div_ceil(share))
-            .into_par_iter()
-            .map(|piece| {
-                let (mut values, mut ends) = (Vec::new(), Vec::with_capacity(share));
-                for row in piece * share..rows.min((piece + 1) * share) {
-                    let text = clean(&self.text, table.cell(row, column));
-                    let start = values.len();
-                    tokens.tokenizer.tokens(&text, tokens.kept, |token| values.push(vocabulary.token(token)));
-                    if values.len() == start {
-                        values.push(UNK);
-                    }
-                    ends.push(values.len());
-                }
-                (values, ends)
-            })
-            .collect();
-        let mut values = Vec::with_capacity(pieces.iter().map(|(values, _)| values.len()).sum());
-        let mut offsets = Vec::with_capacity(rows + 1);
-        offsets.push(0);
-        for (piece, ends) in pieces {
-            offsets.extend(ends.into_iter().map(|end| (values.len() + end) as i64));
-            values.extend(piece);
-        }
-        Sequences { values, offsets }
-    }
-}
-
-/// Rows that one task takes: a few tasks a thread, so that long rows spread out.
-fn share(rows: usize) -> usize {
-    rows.div_ceil(4 * rayon::current_num_threads()).max(1)
 }

@@ -58,31 +58,49 @@ impl<V: Copy> FromIterator<(Box<str>, V)> for Words<V> {
     }
 }
 
+impl<V: Default> Words<V> {
+    /// The value of a word, a new one where it has none.
+    #[inline]
+    pub(crate) fn slot(&mut self, word: &str) -> &mut V {
+        if word.len() <= SHORT {
+            return self.short.entry(pack(word)).or_default();
+        }
+        if !self.long.contains_key(word) {
+            self.long.insert(word.into(), V::default());
+        }
+        self.long.get_mut(word).expect("the word was there or has been put there")
+    }
+
+    /// The words of both; `add` joins the values of a word that both have, either way around.
+    pub(crate) fn merge(self, other: Self, add: impl Fn(&mut V, V)) -> Self {
+        let larger = self.short.len() + self.long.len() >= other.short.len() + other.long.len();
+        let (mut large, small) = if larger { (self, other) } else { (other, self) };
+        small.short.into_iter().for_each(|(key, value)| add(large.short.entry(key).or_default(), value));
+        small.long.into_iter().for_each(|(word, value)| add(large.long.entry(word).or_default(), value));
+        large
+    }
+
+    /// The words in no order.
+    pub(crate) fn into_items(self) -> impl Iterator<Item = (Box<str>, V)> {
+        self.short.into_iter().map(|(key, value)| (unpack(key), value)).chain(self.long)
+    }
+}
+
 impl Words<u64> {
     /// Counts one word more.
     #[inline]
     pub(crate) fn count(&mut self, word: &str) {
-        if word.len() <= SHORT {
-            *self.short.entry(pack(word)).or_default() += 1;
-        } else if let Some(count) = self.long.get_mut(word) {
-            *count += 1;
-        } else {
-            self.long.insert(word.into(), 1);
-        }
+        *self.slot(word) += 1;
     }
 
     /// The counts of both.
     pub(crate) fn add(self, other: Self) -> Self {
-        let (mut large, small) = if self.len() < other.len() { (other, self) } else { (self, other) };
-        small.short.into_iter().for_each(|(key, count)| *large.short.entry(key).or_default() += count);
-        small.long.into_iter().for_each(|(word, count)| *large.long.entry(word).or_default() += count);
-        large
+        self.merge(other, |into, from| *into += from)
     }
 
     /// The words with their counts, sorted by falling count and then by their bytes.
     pub(crate) fn into_sorted(self) -> Vec<(Box<str>, u64)> {
-        let short = self.short.into_iter().map(|(key, count)| (unpack(key), count));
-        let mut words: Vec<(Box<str>, u64)> = short.chain(self.long).collect();
+        let mut words: Vec<(Box<str>, u64)> = self.into_items().collect();
         words.sort_unstable_by(|left, right| right.1.cmp(&left.1).then_with(|| left.0.cmp(&right.0)));
         words
     }

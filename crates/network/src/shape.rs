@@ -98,6 +98,11 @@ pub enum Input {
     },
     /// A number, `[batch, 1]`.
     Number,
+    /// Several numbers, `[batch, width]`.
+    Vector {
+        /// How many; `None` until the data is read.
+        width: Option<usize>,
+    },
 }
 
 impl Input {
@@ -119,6 +124,7 @@ impl Input {
                 directions: 1,
             },
             Input::Number => Signal::values(vec![Dim::Batch, Dim::Size(1)]),
+            Input::Vector { width } => Signal::values(vec![Dim::Batch, dim(width, "width")]),
         }
     }
 }

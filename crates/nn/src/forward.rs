@@ -25,7 +25,7 @@ pub enum Column {
     },
     /// Category ids `[batch]`, `Int64`.
     Category(Tensor),
-    /// Numbers `[batch, 1]`, `Float`.
+    /// Numbers `[batch, 1]`, or vectors `[batch, width]`, `Float`.
     Number(Tensor),
 }
 

@@ -25,7 +25,7 @@ pub struct GradientBoosting {
     /// Stages whose features are joined, row by row.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub features: Vec<String>,
-    /// Category and number columns of the data to use; by default all of them.
+    /// Category, number and vector columns of the data to use; by default all of them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub columns: Option<Vec<String>>,
     /// Trees at most; for several classes, trees for each.

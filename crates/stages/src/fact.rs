@@ -85,6 +85,7 @@ fn input(column: &ColumnType) -> Input {
         ColumnType::Sequence { .. } => Input::Sequence { vocabulary: None },
         ColumnType::Category => Input::Category { categories: None },
         ColumnType::Number => Input::Number,
+        ColumnType::Vector { width } | ColumnType::Sparse { width } => Input::Vector { width: *width },
     }
 }
 

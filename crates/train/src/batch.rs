@@ -67,6 +67,14 @@ impl<'a> Loader<'a> {
                         Column::Number(Tensor::from_slice(&numbers).reshape([-1, 1]).to_device(self.device))
                     })?
                 }
+                Input::Vector { .. } => {
+                    let (numbers, width) =
+                        self.dataset.vector_batch(name, rows).ok_or_else(|| missing("vector"))?;
+                    guard(|| {
+                        let numbers = Tensor::from_slice(&numbers).reshape([rows.len() as i64, width as i64]);
+                        Column::Number(numbers.to_device(self.device))
+                    })?
+                }
             };
             inputs.insert(name.clone(), column);
         }

@@ -11,7 +11,7 @@ use crate::Report;
 use crate::error::OrStage;
 use crate::features::Features;
 use crate::files::{BOOSTER, Outputs, write, write_csv, write_picture};
-use crate::inputs::{artifact, dataset, named_artifacts};
+use crate::inputs::{artifact, dataset, named_artifacts, transform};
 
 pub(crate) fn run(params: &GradientBoosting, task: &Task, report: Report<'_>) -> Result<Outcome, StageError> {
     let data = dataset(artifact(task, "data")?)?;
@@ -137,10 +137,17 @@ pub(crate) fn table(
     let mut numbers = vec![];
     let mut category_names = vec![];
     let mut categories = vec![];
+    let vectors = vectors(task, data)?;
     for name in columns {
-        if let Some(values) = data.number_batch(name, rows) {
+        // A model names the numbers of a vector: the first stands for all.
+        let vector = vectors.iter().find(|(column, names)| *column == name || names.first() == Some(name));
+        if let Some((column, own)) = vector {
+            let (values, width) = data.vector_batch(column, rows).unwrap_or_default();
+            names.extend_from_slice(own);
+            numbers.push((values, width));
+        } else if let Some(values) = data.number_batch(name, rows) {
             names.push(name.clone());
-            numbers.push(values);
+            numbers.push((values, 1));
         } else if let Some(codes) = data.category_batch(name, rows) {
             category_names.push(name.clone());
             categories.push(codes);
@@ -152,10 +159,29 @@ pub(crate) fn table(
         for (_, of) in &features {
             values.extend(of.row(row).iter().map(|&value| f64::from(value)));
         }
-        values.extend(numbers.iter().map(|column| f64::from(column[at])));
+        for (numbers, width) in &numbers {
+            values.extend(numbers[at * width..(at + 1) * width].iter().map(|&value| f64::from(value)));
+        }
         codes.extend(categories.iter().map(|column| column[at] as i32));
     }
     let numeric = Matrix::new(rows.len(), names, values).or_stage()?;
     let categories = Categories::new(rows.len(), category_names, codes).or_stage()?;
     Table::new(numeric, categories).or_stage()
+}
+
+/// The vector columns of the data, and what each of their numbers is called: the column and what it stands for.
+fn vectors<'a>(task: &Task, data: &'a Dataset) -> Result<Vec<(&'a String, Vec<String>)>, StageError> {
+    let is_vector = |kind| matches!(kind, ColumnType::Vector { .. } | ColumnType::Sparse { .. });
+    let columns = data.description().columns.iter().filter(|(_, column)| is_vector(column.kind));
+    let columns: Vec<&String> = columns.map(|(name, _)| name).collect();
+    if columns.is_empty() {
+        return Ok(vec![]);
+    }
+    let fitted = transform(artifact(task, "data")?)?;
+    let names = |column: &&'a String| {
+        let fitted = fitted.columns().get(*column).map(data::FittedColumn::names).transpose().or_stage()?;
+        let names = fitted.flatten().unwrap_or_default();
+        Ok((*column, names.iter().map(|name| format!("{column} {name}")).collect()))
+    };
+    columns.iter().map(names).collect()
 }

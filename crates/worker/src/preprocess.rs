@@ -26,13 +26,8 @@ pub(crate) fn run(params: &Preprocess, task: &Task, report: Report<'_>) -> Resul
         label: params.label.clone(),
         label_kind: params.label_kind,
     };
-    let fitted = match before {
-        None => data::Transform::fit(&table, &parts, &spec).or_stage()?,
-        Some(before) => before.extended(&table, &parts, &spec).or_stage()?,
-    };
-    step("encode", 2);
-    let with_label = fitted.label().is_some_and(|label| table.names().contains(&label.column));
-    let encoded = fitted.apply(&table, &parts, with_label, id).or_stage()?;
+    let (fitted, encoded) = data::Transform::fit_apply(before, &table, &parts, &spec, id).or_stage()?;
+    step("write", 2);
 
     let mut outputs = Outputs::new(task);
     let json = fitted.to_json().or_stage()?;

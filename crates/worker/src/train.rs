@@ -153,6 +153,7 @@ pub(crate) fn columns(data: &Dataset) -> BTreeMap<String, Input> {
                 ColumnType::Sequence { .. } => Input::Sequence { vocabulary: size },
                 ColumnType::Category => Input::Category { categories: size },
                 ColumnType::Number => Input::Number,
+                ColumnType::Vector { width } | ColumnType::Sparse { width } => Input::Vector { width },
             };
             (name.clone(), input)
         })

@@ -1,0 +1,530 @@
+//! The static typing of a chain: which steps may follow which, and what column they make.
+//!
+//! A chain that `check_chain` accepts can be fitted; the checks need no data.
+
+use regex::Regex;
+
+use crate::moment::Form;
+use crate::step::{ColumnType, Count, Date, Fill, Impute, ImputeFitted, Index, Step, Tokenize};
+
+/// Something wrong with a chain: at which step, what, and what to do about it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ChainProblem {
+    /// The step's place in the chain, from 0; the last step's for a chain that ends too early.
+    pub step: usize,
+    /// What is wrong, a lower-case fragment.
+    pub message: String,
+    /// What would put it right.
+    pub hint: Option<String>,
+}
+
+/// What a column is between two steps.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    Text,
+    Tokens,
+    Indices,
+    Numbers,
+    Sparse,
+    Done,
+}
+
+impl State {
+    fn describe(self) -> &'static str {
+        match self {
+            Self::Text => "text",
+            Self::Tokens => "tokens",
+            Self::Indices => "indices",
+            Self::Numbers => "numbers",
+            Self::Sparse => "a vector",
+            Self::Done => "a finished column",
+        }
+    }
+}
+
+/// The type of the column that a chain makes, or everything that is wrong with the chain.
+///
+/// After a step that does not fit, the check goes on as though it did, so one mistake is one problem.
+pub fn check_chain(steps: &[Step]) -> Result<ColumnType, Vec<ChainProblem>> {
+    let mut check = Check::default();
+    for (at, step) in steps.iter().enumerate() {
+        check.step(at, step);
+    }
+    let last = steps.len().saturating_sub(1);
+    match (check.state, steps.is_empty()) {
+        (State::Text, true) => check.problem(last, "the chain is empty", WAYS_TO_END),
+        (State::Text, false) => check.problem(last, "the chain ends as text", WAYS_TO_END),
+        (State::Tokens, _) => {
+            check.problem(last, "the chain ends as tokens that have no index", "add { index = {} }")
+        }
+        (State::Indices | State::Numbers | State::Sparse | State::Done, _) => {}
+    }
+    match check.column {
+        Some(column) if check.problems.is_empty() => Ok(column),
+        _ => Err(check.problems),
+    }
+}
+
+const WAYS_TO_END: &str =
+    "end with { tokenize = \"punctuation\" }, { index = {} }, or with \"category\", or with \"number\"";
+
+struct Check {
+    state: State,
+    column: Option<ColumnType>,
+    clip: Option<usize>,
+    padded: bool,
+    /// Whether a number may be missing here.
+    missing: bool,
+    problems: Vec<ChainProblem>,
+}
+
+impl Default for Check {
+    fn default() -> Self {
+        Self {
+            state: State::Text,
+            column: None,
+            clip: None,
+            padded: false,
+            missing: false,
+            problems: Vec::new(),
+        }
+    }
+}
+
+impl Check {
+    fn problem(&mut self, step: usize, message: impl Into<String>, hint: impl Into<String>) {
+        self.problems.push(ChainProblem { step, message: message.into(), hint: Some(hint.into()) });
+    }
+
+    fn needs(&mut self, at: usize, step: &Step, wanted: State, hint: &str) {
+        if self.state != wanted {
+            let (name, found) = (step.name(), self.state.describe());
+            self.problem(at, format!("`{name}` works on {}, this is {found}", wanted.describe()), hint);
+        }
+    }
+
+    fn regex(&mut self, at: usize, pattern: &str, may_be_empty: bool) {
+        match Regex::new(pattern) {
+            Ok(regex) if !may_be_empty && regex.is_match("") => self.problem(
+                at,
+                format!("the pattern `{pattern}` matches the empty text"),
+                "make it match at least one character",
+            ),
+            Ok(_) => {}
+            Err(error) => {
+                // The crate's message draws the pattern over several lines; its last line says what is wrong.
+                let text = error.to_string();
+                let reason = text.lines().last().unwrap_or_default().trim_start_matches("error: ");
+                self.problem(
+                    at,
+                    format!("`{pattern}` is not a regular expression: {reason}"),
+                    "the syntax is that of the regex crate: no look-around, no back-references",
+                );
+            }
+        }
+    }
+
+    fn step(&mut self, at: usize, step: &Step) {
+        match step {
+            Step::Impute(Impute::Fitted(impute)) => self.impute(at, step, impute),
+            Step::Impute(Impute::Text(_)) if matches!(self.state, State::Numbers | State::Sparse) => {
+                let hint = "put it before `number`, or say { impute = { with = \"mean\" } }";
+                self.needs(at, step, State::Text, hint);
+            }
+            Step::Impute(Impute::Text(_)) | Step::Lowercase | Step::StripHtml => {
+                self.needs(at, step, State::Text, "move it before `tokenize`");
+            }
+            Step::Frequent(frequent) => {
+                self.needs(
+                    at,
+                    step,
+                    State::Text,
+                    "put it before `category`, `one-hot`, `ordinal` or `target`",
+                );
+                self.limits(at, "cell", frequent.min_count, ("max-size", frequent.max_size));
+            }
+            Step::Replace(replace) => {
+                self.needs(at, step, State::Text, "move it before `tokenize`");
+                self.regex(at, &replace.pattern, true);
+            }
+            Step::Tokenize(tokenize) => {
+                if self.state == State::Text {
+                    self.state = State::Tokens;
+                } else if matches!(self.state, State::Done | State::Numbers | State::Sparse) {
+                    self.needs(at, step, State::Text, "a chain makes one column: drop one of the two ends");
+                } else {
+                    self.problem(at, "the text is already cut into tokens", "keep one `tokenize`");
+                }
+                if let Tokenize::Regex(pattern) = tokenize {
+                    self.regex(at, pattern, false);
+                }
+            }
+            Step::Index(index) => self.index(at, step, index),
+            Step::Clip(length) => {
+                if !matches!(self.state, State::Tokens | State::Indices) {
+                    self.needs(at, step, State::Tokens, "put `tokenize` before it");
+                }
+                if self.padded {
+                    self.problem(at, "`clip` after `pad`", "put `clip` before `pad`");
+                }
+                if *length == 0 {
+                    self.problem(at, "`clip = 0` keeps no token", "keep at least one");
+                }
+                self.clip = Some(self.clip.map_or(*length, |clip| clip.min(*length)));
+            }
+            Step::Pad(width) => self.pad(at, step, *width),
+            Step::Category => self.end(at, step, State::Done, ColumnType::Category),
+            Step::Hash(buckets) => {
+                if !(1..=MAX_WORDS).contains(buckets) {
+                    let message = format!("`hash = {buckets}` is not between 1 and {MAX_WORDS}");
+                    self.problem(at, message, "say how many categories there are to be");
+                }
+                self.end(at, step, State::Done, ColumnType::Category);
+            }
+            Step::Number => {
+                self.missing = true;
+                self.end(at, step, State::Numbers, ColumnType::Number);
+            }
+            Step::Ordinal => self.end(at, step, State::Numbers, ColumnType::Number),
+            Step::OneHot => self.end(at, step, State::Sparse, ColumnType::Sparse { width: None }),
+            Step::Target(target) => {
+                if target.folds < 2 {
+                    self.problem(at, "`folds` must be at least 2", "5 is usual");
+                }
+                if target.smooth.is_some_and(|smooth| !smooth.is_finite() || smooth < 0.0) {
+                    self.problem(
+                        at,
+                        "`smooth` must not be negative",
+                        "leave it out for smoothing by variances",
+                    );
+                }
+                self.end(at, step, State::Numbers, ColumnType::Vector { width: None });
+            }
+            Step::Date(date) => self.date(at, step, date),
+            Step::Count(count) => self.words(at, step, count),
+            Step::TfIdf(tf_idf) => self.words(at, step, &tf_idf.words()),
+            Step::Standardize | Step::MinMax | Step::Robust | Step::Log => self.numbers(at, step),
+            Step::ClipQuantiles([low, high]) => {
+                self.numbers(at, step);
+                if !(0.0 <= *low && low < high && *high <= 1.0) {
+                    let message = format!("[{low}, {high}] are not two rising quantiles");
+                    self.problem(at, message, "quantiles lie between 0 and 1, for example [0.01, 0.99]");
+                }
+            }
+            Step::Bins(bins) => {
+                self.numbers(at, step);
+                if bins.count < 2 {
+                    self.problem(at, "fewer than two bins say nothing", "say `count = 2` or more");
+                }
+            }
+            Step::Pca(pca) => {
+                if self.state != State::Sparse {
+                    self.numbers(at, step);
+                }
+                let most = match self.column {
+                    Some(ColumnType::Vector { width } | ColumnType::Sparse { width }) => width,
+                    Some(ColumnType::Number) => Some(1),
+                    _ => None,
+                };
+                if pca.components == 0 {
+                    self.problem(at, "`components = 0` keeps nothing", "keep at least one");
+                } else if let Some(most) = most.filter(|most| pca.components > *most) {
+                    let message = format!("{most} numbers have no {} directions", pca.components);
+                    self.problem(at, message, format!("keep at most {most}"));
+                }
+                if matches!(self.state, State::Numbers | State::Sparse) {
+                    self.state = State::Numbers;
+                    self.column = Some(ColumnType::Vector { width: Some(pca.components) });
+                }
+            }
+        }
+    }
+
+    /// A step that makes something else of the text.
+    fn end(&mut self, at: usize, step: &Step, state: State, column: ColumnType) {
+        self.needs(at, step, State::Text, "it takes the place of `tokenize` and `index`");
+        self.state = state;
+        self.column = Some(column);
+    }
+
+    /// A step on numbers.
+    fn numbers(&mut self, at: usize, step: &Step) {
+        let hint = match self.state {
+            State::Sparse => "numbers that are mostly 0 stay as they are",
+            _ => "put `number` before it",
+        };
+        self.needs(at, step, State::Numbers, hint);
+    }
+
+    fn impute(&mut self, at: usize, step: &Step, impute: &ImputeFitted) {
+        if self.state == State::Text {
+            if impute.with != Fill::MostFrequent {
+                let hint =
+                    "put `number` before it; on text there is { impute = \"a text\" } and \"most-frequent\"";
+                self.problem(at, "this `impute` works on numbers, this is text", hint);
+            } else if impute.indicator {
+                self.problem(at, "`indicator` works on numbers, this is text", "leave it out");
+            }
+            return;
+        }
+        self.needs(at, step, State::Numbers, "put it before `tokenize`");
+        if matches!(impute.with, Fill::Constant(constant) if !constant.is_finite()) {
+            self.problem(at, "the constant is not a finite number", "say a number");
+        }
+        if self.state != State::Numbers {
+            return;
+        }
+        if !self.missing {
+            self.problem(
+                at,
+                "no number is missing here",
+                "keep one `impute`, right after `number` or `date`",
+            );
+        }
+        self.missing = false;
+        if impute.indicator {
+            let width = match self.column {
+                Some(ColumnType::Vector { width }) => width,
+                _ => Some(1),
+            };
+            self.column = Some(ColumnType::Vector { width: width.map(|width| 2 * width) });
+        }
+    }
+
+    fn date(&mut self, at: usize, step: &Step, date: &Date) {
+        if date.parts.is_empty() {
+            self.problem(at, "`parts` is empty", "for example parts = [\"year\", \"month\", \"weekday\"]");
+        }
+        if (1..date.parts.len()).any(|part| date.parts[..part].contains(&date.parts[part])) {
+            self.problem(at, "a part is there twice", "keep one of them");
+        }
+        if date.formats.is_empty() {
+            self.problem(at, "`formats` is empty", "leave it out for dates like 2024-05-31");
+        }
+        for format in &date.formats {
+            if let Err(message) = Form::new(format) {
+                let hint = "for example \"%Y-%m-%d %H:%M\", or \"%d %b %y\"";
+                self.problem(at, message, hint);
+            }
+        }
+        self.missing = true;
+        self.end(at, step, State::Numbers, ColumnType::Vector { width: Some(date.parts.len()) });
+    }
+
+    fn words(&mut self, at: usize, step: &Step, count: &Count) {
+        if self.state == State::Indices {
+            self.problem(at, format!("`{}` works on tokens, this is indices", step.name()), "drop `index`");
+        } else {
+            self.needs(at, step, State::Tokens, "put { tokenize = \"punctuation\" } before it");
+        }
+        let [least, most] = count.n_grams;
+        if least == 0 || least > most {
+            let message = format!("[{least}, {most}] are not a fewest and a most number of tokens");
+            self.problem(at, message, "[1, 2] is single words and pairs");
+        }
+        if !(0.0 < count.max_df && count.max_df <= 1.0) {
+            self.problem(
+                at,
+                format!("`max-df = {}` is no share of rows", count.max_df),
+                "1.0 keeps all words",
+            );
+        }
+        if count.min_df == 0 {
+            self.problem(at, "`min-df = 0` means nothing", "1 keeps every word");
+        }
+        self.limits(at, "word", 1, ("max-features", count.max_features));
+        if matches!(self.state, State::Tokens | State::Text | State::Indices) {
+            self.state = State::Sparse;
+            self.column = Some(ColumnType::Sparse { width: None });
+        }
+    }
+
+    fn limits(&mut self, at: usize, what: &str, min_count: u64, (name, size): (&str, Option<usize>)) {
+        if min_count == 0 {
+            self.problem(at, "`min-count = 0` means nothing", format!("1 keeps every {what}"));
+        }
+        match size {
+            Some(0) => {
+                self.problem(at, format!("`{name} = 0` keeps no {what}"), "leave it out for no limit");
+            }
+            Some(size) if size > MAX_WORDS => {
+                self.problem(at, format!("`{name}` is above {MAX_WORDS}"), "leave it out for no limit");
+            }
+            _ => {}
+        }
+    }
+
+    fn index(&mut self, at: usize, step: &Step, index: &Index) {
+        if self.state == State::Indices {
+            self.problem(at, "the tokens already have an index", "keep one `index`");
+        } else {
+            self.needs(at, step, State::Tokens, "put { tokenize = \"punctuation\" } before it");
+        }
+        self.limits(at, "word", index.min_count, ("max-size", index.max_size));
+        if matches!(self.state, State::Text | State::Tokens | State::Indices) {
+            self.state = State::Indices;
+            self.column = Some(ColumnType::Sequence { width: None });
+        }
+    }
+
+    fn pad(&mut self, at: usize, step: &Step, width: usize) {
+        self.needs(at, step, State::Indices, "put `tokenize` and `index` before it");
+        if self.padded {
+            self.problem(at, "the column is already padded", "keep one `pad`");
+        }
+        match self.clip {
+            _ if width == 0 => self.problem(at, "`pad = 0` means nothing", "leave it out"),
+            None => self.problem(
+                at,
+                format!("a text of more than {width} tokens would not fit"),
+                format!("put {{ clip = {width} }} before it"),
+            ),
+            Some(clip) if clip > width => self.problem(
+                at,
+                format!("`pad = {width}` is less than `clip = {clip}`"),
+                format!("clip to {width} or pad to {clip}"),
+            ),
+            Some(_) => {}
+        }
+        self.padded = true;
+        if self.state == State::Indices {
+            self.column = Some(ColumnType::Sequence { width: Some(width) });
+        }
+    }
+}
+
+/// Vocabulary indices are stored in 32 bits.
+const MAX_WORDS: usize = i32::MAX as usize - 2;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::step::{Index, Step, Tokenize};
+
+    fn chain(text: &str) -> Vec<Step> {
+        serde_json::from_str(text).unwrap()
+    }
+
+    fn messages(text: &str) -> Vec<(usize, String)> {
+        let problems = check_chain(&chain(text)).unwrap_err();
+        assert!(problems.iter().all(|problem| problem.hint.is_some()));
+        problems.into_iter().map(|problem| (problem.step, problem.message)).collect()
+    }
+
+    #[test]
+    fn recipes_spell_steps_so() {
+        let text = r#"[{"impute":"null"},"lowercase","strip-html",{"replace":{"pattern":"a","with":"b"}},
+            {"tokenize":"punctuation"},{"index":{"min-count":1,"max-size":20000}},{"clip":555},{"pad":555}]"#;
+        let steps = chain(text);
+        assert_eq!(check_chain(&steps), Ok(ColumnType::Sequence { width: Some(555) }));
+        let again = serde_json::to_value(&steps).unwrap();
+        assert_eq!(again, serde_json::from_str::<serde_json::Value>(text).unwrap());
+        assert_eq!(chain(r#"[{"tokenize":{"regex":"a+"}}]"#), [Step::Tokenize(Tokenize::Regex("a+".into()))]);
+        assert_eq!(chain(r#"[{"index":{}}]"#), [Step::Index(Index::default())]);
+        assert!(serde_json::from_str::<Step>(r#"{"index":{"mincount":1}}"#).is_err());
+    }
+
+    #[test]
+    fn columns_have_types() {
+        assert_eq!(check_chain(&chain(r#"["category"]"#)), Ok(ColumnType::Category));
+        assert_eq!(check_chain(&chain(r#"[{"impute":"0"},"number"]"#)), Ok(ColumnType::Number));
+        let open = chain(r#"[{"tokenize":"whitespace"},{"clip":5},{"index":{}}]"#);
+        assert_eq!(check_chain(&open), Ok(ColumnType::Sequence { width: None }));
+    }
+
+    #[test]
+    fn every_mistake_is_one_problem() {
+        let one = |text: &str, step: usize, message: &str| {
+            assert_eq!(messages(text), [(step, message.to_owned())], "{text}");
+        };
+        one("[]", 0, "the chain is empty");
+        one(r#"[{"impute":""},"lowercase"]"#, 1, "the chain ends as text");
+        one(r#"[{"tokenize":"whitespace"}]"#, 0, "the chain ends as tokens that have no index");
+        one(r#"[{"index":{}}]"#, 0, "`index` works on tokens, this is text");
+        one(
+            r#"[{"clip":3},{"tokenize":"whitespace"},{"index":{}}]"#,
+            0,
+            "`clip` works on tokens, this is text",
+        );
+        one(
+            r#"[{"tokenize":"whitespace"},{"tokenize":"punctuation"},{"index":{}}]"#,
+            1,
+            "the text is already cut into tokens",
+        );
+        one(
+            r#"[{"tokenize":"whitespace"},"lowercase",{"index":{}}]"#,
+            1,
+            "`lowercase` works on text, this is tokens",
+        );
+        one(r#"[{"tokenize":"whitespace"},{"index":{"min-count":0}}]"#, 1, "`min-count = 0` means nothing");
+        one(r#"[{"tokenize":"whitespace"},{"index":{"max-size":0}}]"#, 1, "`max-size = 0` keeps no word");
+        one(r#"[{"tokenize":"whitespace"},{"index":{}},{"clip":0}]"#, 2, "`clip = 0` keeps no token");
+        one(
+            r#"[{"tokenize":"whitespace"},{"index":{}},{"pad":9}]"#,
+            2,
+            "a text of more than 9 tokens would not fit",
+        );
+        one(
+            r#"[{"tokenize":"whitespace"},{"index":{}},{"clip":10},{"pad":9}]"#,
+            3,
+            "`pad = 9` is less than `clip = 10`",
+        );
+        one(r#"["number","category"]"#, 1, "`category` works on text, this is numbers");
+        one(
+            r#"[{"replace":{"pattern":"(","with":""}},"category"]"#,
+            0,
+            "`(` is not a regular expression: unclosed group",
+        );
+        one(r#"[{"tokenize":{"regex":"a*"}},{"index":{}}]"#, 0, "the pattern `a*` matches the empty text");
+        assert_eq!(messages(r#"[{"clip":0},{"index":{"min-count":0}}]"#).len(), 4);
+    }
+
+    #[test]
+    fn numbers_and_vectors_have_types() {
+        let kind = |text: &str| check_chain(&chain(text)).unwrap();
+        assert_eq!(kind(r#"["number",{"impute":{"with":"mean"}},"standardize"]"#), ColumnType::Number);
+        let indicator = r#"["number",{"impute":{"with":{"constant":-1.5},"indicator":true}},"log"]"#;
+        assert_eq!(kind(indicator), ColumnType::Vector { width: Some(2) });
+        let date =
+            r#"[{"date":{"parts":["year","month"]}},{"impute":{"with":"median"}},{"bins":{"count":3}}]"#;
+        assert_eq!(kind(date), ColumnType::Vector { width: Some(2) });
+        let frequent = r#"[{"impute":{"with":"most-frequent"}},{"frequent":{"min-count":2}},"one-hot"]"#;
+        assert_eq!(kind(frequent), ColumnType::Sparse { width: None });
+        assert_eq!(kind(r#"["ordinal"]"#), ColumnType::Number);
+        assert_eq!(kind(r#"[{"hash":9}]"#), ColumnType::Category);
+        assert_eq!(kind(r#"[{"target":{}},"min-max"]"#), ColumnType::Vector { width: None });
+        let words =
+            r#"[{"tokenize":"whitespace"},{"clip":9},{"tf-idf":{"n-grams":[1,2]}},{"pca":{"components":5}}]"#;
+        assert_eq!(kind(words), ColumnType::Vector { width: Some(5) });
+    }
+
+    #[test]
+    fn every_mistake_with_numbers_is_one_problem() {
+        let one = |text: &str, step: usize, message: &str| {
+            assert_eq!(messages(text), [(step, message.to_owned())], "{text}");
+        };
+        one(r#"["standardize","category"]"#, 0, "`standardize` works on numbers, this is text");
+        one(r#"["number",{"impute":"0"}]"#, 1, "`impute` works on text, this is numbers");
+        one(r#"[{"impute":{"with":"mean"}},"number"]"#, 0, "this `impute` works on numbers, this is text");
+        let twice = r#"["number",{"impute":{"with":"mean"}},{"impute":{"with":"mean"}}]"#;
+        one(twice, 2, "no number is missing here");
+        one(r#"["number",{"clip-quantiles":[0.9,0.1]}]"#, 1, "[0.9, 0.1] are not two rising quantiles");
+        one(r#"["number",{"bins":{"count":1}}]"#, 1, "fewer than two bins say nothing");
+        one(r#"["one-hot","standardize"]"#, 1, "`standardize` works on numbers, this is a vector");
+        one(r#"[{"hash":0}]"#, 0, "`hash = 0` is not between 1 and 2147483645");
+        one(r#"[{"target":{"folds":1}}]"#, 0, "`folds` must be at least 2");
+        one(r#"[{"date":{"parts":[]}}]"#, 0, "`parts` is empty");
+        one(r#"[{"date":{"parts":["year","year"]}}]"#, 0, "a part is there twice");
+        one(r#"[{"date":{"parts":["year"],"formats":["%Q"]}}]"#, 0, "`%Q` stands for no part of a date");
+        one(r#"[{"tf-idf":{}}]"#, 0, "`tf-idf` works on tokens, this is text");
+        let words = |options: &str| format!(r#"[{{"tokenize":"whitespace"}},{{"count":{options}}}]"#);
+        one(&words(r#"{"n-grams":[2,1]}"#), 1, "[2, 1] are not a fewest and a most number of tokens");
+        one(&words(r#"{"max-df":0}"#), 1, "`max-df = 0` is no share of rows");
+        one(&words(r#"{"min-df":0}"#), 1, "`min-df = 0` means nothing");
+        one(&words(r#"{"max-features":0}"#), 1, "`max-features = 0` keeps no word");
+        let indexed = r#"[{"tokenize":"whitespace"},{"index":{}},{"count":{}}]"#;
+        one(indexed, 2, "`count` works on tokens, this is indices");
+        one(r#"["number",{"pca":{"components":2}}]"#, 1, "1 numbers have no 2 directions");
+        one(r#"["number",{"frequent":{}}]"#, 1, "`frequent` works on text, this is numbers");
+    }
+}
