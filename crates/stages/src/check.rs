@@ -168,14 +168,14 @@ impl Context<'_> {
     }
 }
 
-/// Advice to one who asks a file with this header for a column that it does not have.
-pub fn column_hint(name: &str, header: &[String]) -> String {
 /// Columns that a hint names at most.
 const MOST: usize = 20;
 
 /// Characters of a column's name in a hint.
 const LONGEST: usize = 40;
 
+/// Advice to one who asks a file with this header for a column that it does not have.
+pub fn column_hint(name: &str, header: &[String]) -> String {
     if let [only] = header {
         let separator = ['\t', ';', '|'].into_iter().find(|separator| only.contains(*separator));
         match separator {
@@ -192,8 +192,6 @@ const LONGEST: usize = 40;
     }
 }
 
-#[cfg(test)]
-mod tests {
 /// Names as far as a reader wants to see them: a file that is no table may have a header of any length.
 fn abridged(names: &[String]) -> String {
     let short = |name: &String| match name.char_indices().nth(LONGEST) {
@@ -206,6 +204,8 @@ fn abridged(names: &[String]) -> String {
     shown.join(", ") + &more
 }
 
+#[cfg(test)]
+mod tests {
     use super::*;
 
     #[test]
@@ -217,7 +217,7 @@ fn abridged(names: &[String]) -> String {
         assert_eq!(hint(&["text\tlabel"]), "its columns are separated by tabs: add format = \"tsv\"");
         assert_eq!(hint(&["text", "lable"]), "did you mean `lable`?");
         assert_eq!(hint(&["text", "y"]), "it has text, y");
-    }
-}
         assert_eq!(hint(&["é".repeat(41).as_str()]), format!("it has {}…", "é".repeat(40)));
         assert!(hint(&["column"; 22]).ends_with("column and 2 more"));
+    }
+}
