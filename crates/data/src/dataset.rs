@@ -15,7 +15,7 @@ use crate::encoded::{DESCRIPTION_FILE, Description, NO_PART, TENSORS_FILE, VERSI
 use crate::error::Error;
 use crate::label::{LabelKind, Labels};
 use crate::map::map;
-use crate::source::Part;
+use crate::part::Part;
 use crate::step::ColumnType;
 
 /// An encoded data set on disk.

@@ -20,7 +20,7 @@ use serde::{Deserialize, Serialize};
 use crate::block::Sparse;
 use crate::error::Error;
 use crate::label::{FittedLabel, Labels};
-use crate::source::Part;
+use crate::part::Part;
 use crate::step::ColumnType;
 use crate::transform::canonical_json;
 

@@ -5,6 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::check::ChainProblem;
+use crate::part::Part;
 use crate::source::Problem;
 
 /// A place in a text file.
@@ -76,6 +77,12 @@ pub enum Error {
         /// The file.
         path: PathBuf,
     },
+    /// The folder holds no texts by class.
+    #[error("{}: no class folder in it holds a text file", path.display())]
+    NoTexts {
+        /// The folder.
+        path: PathBuf,
+    },
     /// Two columns have one name.
     #[error("{place}: the column `{name}` is there twice")]
     DuplicateColumn {
@@ -92,8 +99,20 @@ pub enum Error {
         /// The encoding that the file's first bytes announce.
         looks_like: Option<&'static str>,
     },
-    /// A row has more or fewer fields than the header.
-    #[error("{place}: the row has {found} fields, the header {expected}")]
+    /// The file is not in the encoding that was declared.
+    #[error("{place}: the text is not {encoding}")]
+    Encoding {
+        /// Where the first bad byte is.
+        place: Place,
+        /// The declared encoding.
+        encoding: String,
+    },
+    /// A row has more or fewer fields than the header, or than the source names columns.
+    #[error(
+        "{place}: the row has {found} field{}, {} {expected}",
+        if *found == 1 { "" } else { "s" },
+        if *header { "the header" } else { "`columns`" }
+    )]
     Ragged {
         /// Where the first field too many is, or where the row ends.
         place: Place,
@@ -101,6 +120,150 @@ pub enum Error {
         expected: usize,
         /// Fields of the row.
         found: usize,
+        /// Whether the file has a header.
+        header: bool,
+    },
+    /// The source names more or fewer columns than the file has.
+    #[error("{place}: the file has {found} column{}, `columns` names {named}", if *found == 1 { "" } else { "s" })]
+    ColumnCount {
+        /// Where the file's first record is.
+        place: Place,
+        /// How many are named.
+        named: usize,
+        /// How many there are.
+        found: usize,
+    },
+    /// A file has not the columns of the files before it.
+    #[error("{}: {}", path.display(), difference(first, lacks, adds))]
+    OtherColumns {
+        /// The file.
+        path: PathBuf,
+        /// The first file.
+        first: PathBuf,
+        /// Columns of the first that it has not.
+        lacks: Vec<String>,
+        /// Columns that the first has not.
+        adds: Vec<String>,
+    },
+    /// A derived column has the name of another.
+    #[error("{}: the derived column `{name}` is also a column of the file", path.display())]
+    DerivedTwice {
+        /// The file.
+        path: PathBuf,
+        /// The column.
+        name: String,
+    },
+    /// A line is no JSON object.
+    #[error("{place}: {reason}")]
+    Json {
+        /// Where it goes wrong.
+        place: Place,
+        /// What is wrong.
+        reason: String,
+    },
+    /// A line has a key that the first lines have not.
+    #[error("{place}: the key `{key}` is in none of the first {lines} lines")]
+    UnknownKey {
+        /// Where the line is.
+        place: Place,
+        /// The key.
+        key: String,
+        /// How many lines say the keys.
+        lines: usize,
+    },
+    /// An archive holds no table, several, or not the wanted one.
+    #[error("{}: {}", path.display(), match wanted {
+        Some(wanted) => format!("the archive has no file `{wanted}`"),
+        None if has.len() > 1 => "the archive has several tables".to_owned(),
+        None => "the archive has no table".to_owned(),
+    })]
+    Member {
+        /// The archive.
+        path: PathBuf,
+        /// The wanted file.
+        wanted: Option<String>,
+        /// What there is, or the first of it.
+        has: Vec<String>,
+    },
+    /// A file of an archive would lie outside the folder that it is unpacked to.
+    #[error("{}: the file `{name}` leads out of the archive", path.display())]
+    Outside {
+        /// The archive.
+        path: PathBuf,
+        /// The file.
+        name: String,
+    },
+    /// A compressed file is larger than it may be.
+    #[error("{}: the file unpacks to more than {limit} bytes", path.display())]
+    TooMuch {
+        /// The file.
+        path: PathBuf,
+        /// The limit.
+        limit: u64,
+    },
+    /// The name of a file is not UTF-8.
+    #[error("{}: the file's name is not UTF-8", path.display())]
+    FileName {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The file that a cell names cannot be read.
+    #[error("{place}: `{name}`: {reason}")]
+    NamedFile {
+        /// Where the cell is.
+        place: Place,
+        /// The cell.
+        name: String,
+        /// Why not.
+        reason: String,
+    },
+    /// A condition cannot be tested.
+    #[error("{}: {}", path.display(), problems.first().map_or("bad condition", |problem| &problem.message))]
+    Condition {
+        /// The data.
+        path: PathBuf,
+        /// All that is wrong.
+        problems: Vec<Problem>,
+    },
+    /// A cell that is compared with a number is none.
+    #[error("{place}: `{cell}` in column `{column}` is compared with a number, and is none")]
+    NotComparable {
+        /// Where the cell is.
+        place: Place,
+        /// The column.
+        column: String,
+        /// The cell.
+        cell: String,
+    },
+    /// The filter leaves no row.
+    #[error("{}: none of the {rows} rows passes `where`", path.display())]
+    NoRowPasses {
+        /// The data.
+        path: PathBuf,
+        /// How many rows there are.
+        rows: usize,
+    },
+    /// A cell that rows are ordered by in time is neither a number nor a date, unlike the first.
+    #[error("{place}: `{cell}` in column `{column}` is no {kind}")]
+    NotATime {
+        /// Where the cell is.
+        place: Place,
+        /// The column.
+        column: String,
+        /// The cell.
+        cell: String,
+        /// What the column holds: numbers or dates.
+        kind: &'static str,
+    },
+    /// A part that the split declares has no rows.
+    #[error("{}: the split leaves no row for {}", path.display(), part.name())]
+    EmptyPart {
+        /// The data.
+        path: PathBuf,
+        /// The part.
+        part: Part,
+        /// The column that keeps rows together, and how many values it has.
+        kept_together: (String, usize),
     },
     /// The file ends within a quoted field.
     #[error("{place}: the quoted field that starts here never ends")]
@@ -108,9 +271,9 @@ pub enum Error {
         /// Where the field starts.
         place: Place,
     },
-    /// The compressed file is damaged or cut off.
+    /// A compressed file or an archive is damaged or cut off.
     #[error("{}: {reason}", path.display())]
-    Gzip {
+    Packed {
         /// The file.
         path: PathBuf,
         /// What is wrong with it.
@@ -274,7 +437,14 @@ impl Error {
         match self {
             Self::DuplicateColumn { place, .. }
             | Self::NotUtf8 { place, .. }
+            | Self::Encoding { place, .. }
             | Self::Ragged { place, .. }
+            | Self::ColumnCount { place, .. }
+            | Self::Json { place, .. }
+            | Self::UnknownKey { place, .. }
+            | Self::NamedFile { place, .. }
+            | Self::NotComparable { place, .. }
+            | Self::NotATime { place, .. }
             | Self::UnclosedQuote { place }
             | Self::SplitCell { place, .. }
             | Self::NotANumber { place, .. }
@@ -286,20 +456,57 @@ impl Error {
         }
     }
 
+    /// The field of the source's declaration that is to blame, as in [`Problem::field`].
+    pub fn field(&self) -> String {
+        match self {
+            Self::DerivedTwice { name, .. } => format!("derive.{name}"),
+            Self::ColumnCount { .. } => "columns".into(),
+            Self::Encoding { .. } => "encoding".into(),
+            Self::Member { wanted: Some(_), .. } => "member".into(),
+            _ => "path".into(),
+        }
+    }
+
     /// What would put it right, where that is known.
     pub fn hint(&self) -> Option<String> {
         Some(match self {
             Self::Format { .. } => "add format = \"csv\" or format = \"tsv\"".into(),
             Self::DuplicateColumn { .. } => "rename one of the two".into(),
             Self::NotUtf8 { looks_like: Some(encoding), .. } => {
-                format!("the file looks like {encoding}; save it as UTF-8")
+                format!("the file looks like {encoding}: say encoding = \"{encoding}\"")
             }
-            Self::NotUtf8 { .. } => "save the file as UTF-8".into(),
+            Self::NotUtf8 { .. } => {
+                "say its encoding, such as encoding = \"windows-1252\", or save it as UTF-8".into()
+            }
+            Self::Encoding { .. } => "leave `encoding` out where the file is UTF-8".into(),
             Self::Ragged { expected, found, .. } if found > expected => {
                 "a field that holds the separator needs quotes".into()
             }
             Self::Ragged { .. } => "the row may be cut off".into(),
-            Self::UnclosedQuote { .. } => "the file may be cut off, or a quote is not doubled".into(),
+            Self::Packed { .. } => "make or fetch the file again".into(),
+            Self::UnclosedQuote { .. } => {
+                "the file may be cut off, or a quote is not doubled; where quotes mean nothing, say quote = false"
+                    .into()
+            }
+            Self::ColumnCount { .. } => "name every column of the file, in order".into(),
+            Self::OtherColumns { .. } => {
+                "name the columns alike with `columns`, or declare the file as a source of its own".into()
+            }
+            Self::DerivedTwice { .. } => "give the derived column another name".into(),
+            Self::Json { .. } => "every line is one JSON object".into(),
+            Self::UnknownKey { .. } => "name the keys to read: columns = [...]".into(),
+            Self::Member { has, .. } if has.is_empty() => "it holds no files".into(),
+            Self::Member { has, .. } => format!("say member = \"...\": it has {}", quoted(has)),
+            Self::TooMuch { limit, .. } => format!("where it may, set unpacked-limit above {limit}"),
+            Self::Condition { problems, .. } => problems.first()?.hint.clone()?,
+            Self::NotComparable { .. } => "`na = [...]` says which cells are empty".into(),
+            Self::NoRowPasses { .. } => "make the conditions wider".into(),
+            Self::NotATime { .. } => {
+                "times are numbers, or dates such as 2024-05-31 and 2024-05-31T18:30:00Z".into()
+            }
+            Self::EmptyPart { kept_together: (column, values), .. } => {
+                format!("`{column}` has only {values} different values, whose rows stay together")
+            }
             Self::Split { problems, .. } => problems.first()?.hint.clone()?,
             Self::SplitCell { .. } => "the parts are train, valid and test".into(),
             Self::UnknownColumn { nearest, .. } => format!("did you mean {}?", quoted(nearest)),
@@ -333,6 +540,17 @@ impl Error {
 
     pub(crate) fn damaged(path: &Path, reason: impl ToString) -> Self {
         Self::Damaged { path: path.into(), reason: reason.to_string() }
+    }
+}
+
+fn difference(first: &Path, lacks: &[String], adds: &[String]) -> String {
+    let first = first.file_name().unwrap_or(first.as_os_str()).to_string_lossy();
+    match (lacks, adds) {
+        (lacks, []) => format!("the file lacks {}, which `{first}` has", quoted(lacks)),
+        ([], adds) => format!("the file has {}, which `{first}` lacks", quoted(adds)),
+        (lacks, adds) => {
+            format!("the file has {} and lacks {}, unlike `{first}`", quoted(adds), quoted(lacks))
+        }
     }
 }
 

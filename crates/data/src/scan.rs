@@ -25,19 +25,28 @@ pub(crate) struct Unclosed {
     pub(crate) start: usize,
 }
 
+/// What separates fields, and whether quotes mean anything.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Dialect {
+    /// The byte between two fields.
+    pub(crate) delimiter: u8,
+    /// Whether a field that starts with a quote is quoted.
+    pub(crate) quote: bool,
+}
+
 /// Walks over text field by field.
 pub(crate) struct Scanner<'a> {
     text: &'a str,
     at: usize,
-    delimiter: u8,
+    dialect: Dialect,
     within_record: bool,
 }
 
 impl<'a> Scanner<'a> {
     /// A scanner that starts at byte `at`, where a record or the text starts. A byte-order mark is no text.
-    pub(crate) fn new(text: &'a str, at: usize, delimiter: u8) -> Self {
+    pub(crate) fn new(text: &'a str, at: usize, dialect: Dialect) -> Self {
         let mark = if at == 0 && text.starts_with('\u{feff}') { 3 } else { 0 };
-        Self { text, at: at + mark, delimiter, within_record: false }
+        Self { text, at: at + mark, dialect, within_record: false }
     }
 
     /// The next field; none at the end of the text.
@@ -52,13 +61,13 @@ impl<'a> Scanner<'a> {
             }
         }
         let start = self.at;
-        let (text, end) = if bytes.get(start) == Some(&b'"') {
+        let (text, end) = if self.dialect.quote && bytes.get(start) == Some(&b'"') {
             self.quoted(start)?
         } else {
             let end = self.plain_end(start);
             (Cow::Borrowed(&self.text[start..end]), end)
         };
-        let last = bytes.get(end) != Some(&self.delimiter);
+        let last = bytes.get(end) != Some(&self.dialect.delimiter);
         // The LF of a CRLF is left: before a record, line ends are skipped.
         self.at = (end + 1).min(bytes.len());
         self.within_record = !last;
@@ -67,7 +76,7 @@ impl<'a> Scanner<'a> {
 
     fn plain_end(&self, from: usize) -> usize {
         let rest = &self.text.as_bytes()[from..];
-        memchr::memchr3(self.delimiter, b'\n', b'\r', rest).map_or(self.text.len(), |at| from + at)
+        memchr::memchr3(self.dialect.delimiter, b'\n', b'\r', rest).map_or(self.text.len(), |at| from + at)
     }
 
     fn quoted(&self, start: usize) -> Result<(Cow<'a, str>, usize), Unclosed> {
@@ -101,8 +110,14 @@ fn append<'a>(text: &mut Cow<'a, str>, more: &'a str) {
 mod tests {
     use super::*;
 
+    const CSV: Dialect = Dialect { delimiter: b',', quote: true };
+
     fn records(text: &str) -> Vec<Vec<String>> {
-        let mut scanner = Scanner::new(text, 0, b',');
+        records_of(text, CSV)
+    }
+
+    fn records_of(text: &str, dialect: Dialect) -> Vec<Vec<String>> {
+        let mut scanner = Scanner::new(text, 0, dialect);
         let (mut records, mut record) = (Vec::new(), Vec::new());
         while let Some(field) = scanner.field().unwrap() {
             record.push(field.text.into_owned());
@@ -124,11 +139,13 @@ mod tests {
         assert_eq!(records("\"a\"b\"c,d"), [["ab\"c", "d"]]);
         assert_eq!(records("\"\"\"\",x"), [["\"", "x"]]);
         assert!(records("\n\r\n").is_empty());
+        let plain = Dialect { delimiter: b';', quote: false };
+        assert_eq!(records_of("\"a;b\"\n,;", plain), [["\"a", "b\""], [",", ""]]);
     }
 
     #[test]
     fn an_open_quote_says_where_it_starts() {
-        let mut scanner = Scanner::new("a,\"b", 0, b',');
+        let mut scanner = Scanner::new("a,\"b", 0, CSV);
         scanner.field().unwrap();
         assert_eq!(scanner.field(), Err(Unclosed { start: 2 }));
     }

@@ -1,20 +1,31 @@
-//! How a recipe declares a data source: its file, its format and its split.
+//! How a recipe declares a data source: its files, their format and dialect, and which rows are wanted.
 //!
 //! Declarations only: nothing here opens a file. `problems` says everything that is wrong with a declaration
 //! that decoded, so that a check reports it before anything is read.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::condition::Condition;
+use crate::decode;
+use crate::part::Split;
+use crate::paths::Paths;
+
+/// The most bytes that compressed files unpack to where a source says nothing else: 4 GiB.
+pub const UNPACKED_LIMIT: u64 = 4 << 30;
+
 /// A table on disk.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Source {
-    /// The file, relative to the recipe or to a data folder. May be compressed (`.gz`).
-    pub path: String,
-    /// How the file is laid out; where absent, the name's extension says it (`.csv`, `.tsv`, also with `.gz`).
+    /// The file, relative to the recipe or to a data folder; or several, also by pattern (`part-*.csv`), whose rows
+    /// follow one another. May be compressed (`.gz`, `.zst`) or lie in an archive (`.zip`, `.tar`, `.tar.gz`,
+    /// `.tar.zst`).
+    pub path: Paths,
+    /// How the file is laid out; where absent, the name's extension says it (`.csv`, also `.csv.gz`).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub format: Option<Format>,
     /// Which rows train, validate and test; where absent, the rows belong to no part and all are used.
@@ -23,58 +34,73 @@ pub struct Source {
     /// The column that names a row in predictions; where absent, rows are numbered from 0.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub id: Option<String>,
+    /// Whether the first record of csv and tsv names the columns; where absent, it does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub header: Option<bool>,
+    /// Names of the columns in order, instead of the header's; of jsonl, the keys to read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1))]
+    pub columns: Option<Vec<String>>,
+    /// The one ASCII character between two fields, instead of the format's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub delimiter: Option<String>,
+    /// Whether a field that starts with `"` is quoted; where absent, it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub quote: Option<bool>,
+    /// Cells that mean that nothing is known, such as `NA`: they are read as empty.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub na: Option<Vec<String>>,
+    /// How characters are stored: `latin-1`, `windows-1252`, `utf-16` or another label of the Encoding Standard;
+    /// where absent, UTF-8.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub encoding: Option<String>,
+    /// The file in the archive, or a pattern for several; where absent, the archive holds one table.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub member: Option<String>,
+    /// The most bytes that compressed files may unpack to; where absent, 4 GiB.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1))]
+    pub unpacked_limit: Option<u64>,
+    /// A column that names files: each cell is replaced by the text of the file that it names.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub files: Option<TextFiles>,
+    /// Columns made from others: 1 where the condition holds, 0 where it does not, empty where its cell is.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub derive: BTreeMap<String, Condition>,
+    /// Which rows are used: those for which every condition holds. It sees derived columns.
+    #[serde(default, rename = "where", skip_serializing_if = "Vec::is_empty")]
+    pub filter: Vec<Condition>,
 }
 
-/// The layout of a table's file. Both have a header, and quoted fields with doubled quotes.
+/// A column that names files of a folder.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct TextFiles {
+    /// The column.
+    pub column: String,
+    /// The folder that the names are relative to; no name leads out of it.
+    pub folder: String,
+}
+
+/// The layout of a table's file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Format {
-    /// Fields separated by commas (RFC 4180).
+    /// Fields separated by commas (RFC 4180), with a header, and quoted fields with doubled quotes.
     Csv,
-    /// Fields separated by tabs.
+    /// Fields separated by tabs, else like csv.
     Tsv,
-}
-
-/// Which rows belong to which part: by fractions or by a column, not both.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case", deny_unknown_fields)]
-pub struct Split {
-    /// Fraction of the rows to train on, above 0 and at most 1.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub train: Option<f64>,
-    /// Fraction of the rows to validate on while training.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub valid: Option<f64>,
-    /// Fraction of the rows kept apart for the final evaluation.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub test: Option<f64>,
-    /// A column whose values each keep the same fractions.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub stratify: Option<String>,
-    /// Seed of the split; where absent, the recipe's.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub seed: Option<u64>,
-    /// A column whose cells are `train`, `valid` or `test` (also `validation`, `val`, `dev`).
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub column: Option<String>,
-}
-
-/// A part of a data set.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum Part {
-    /// The rows that weights, vocabularies and dictionaries are fitted on.
-    Train,
-    /// The rows that decide when to stop.
-    Valid,
-    /// The rows that only an evaluation sees.
-    Test,
+    /// One JSON object a line. What is nested in it becomes a cell of JSON text, null an empty cell.
+    Jsonl,
+    /// A folder with a folder of text files for each class. The columns are `text`, `label` (the folder's name) and
+    /// `file` (the path from the folder on).
+    Texts,
 }
 
 /// Something wrong with a declaration: where, what, and what to do about it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problem {
-    /// The field, as the recipe spells it: `train`, `split.column`.
+    /// The field, as the recipe spells it: `train`, `split.column`; elements of lists by number.
     pub field: String,
     /// What is wrong, a lower-case fragment.
     pub message: String,
@@ -83,186 +109,219 @@ pub struct Problem {
 }
 
 impl Problem {
-    fn new(field: &str, message: impl Into<String>, hint: impl Into<String>) -> Self {
+    pub(crate) fn new(field: &str, message: impl Into<String>, hint: impl Into<String>) -> Self {
         Self { field: field.into(), message: message.into(), hint: Some(hint.into()) }
+    }
+
+    fn within(self, outer: &str) -> Self {
+        Self { field: format!("{outer}.{}", self.field), ..self }
     }
 }
 
 impl Source {
     /// A source of the file at `path` with everything else left at its default.
-    pub fn new(path: impl Into<String>) -> Self {
-        Self { path: path.into(), format: None, split: None, id: None }
+    pub fn new(path: impl Into<Paths>) -> Self {
+        Self { path: path.into(), ..Self::default() }
     }
 
-    /// Everything wrong with the declaration itself; the split's fields are prefixed `split.`.
+    /// Everything wrong with the declaration itself, with the field's path: `split.train`, `where.0.above`.
     pub fn problems(&self) -> Vec<Problem> {
         let mut problems = Vec::new();
-        if self.path.trim().is_empty() {
+        if self.path.is_empty() {
             problems.push(Problem::new("path", "the path is empty", "name a .csv or .tsv file"));
-        } else if self.format.or_else(|| Format::of(Path::new(&self.path))).is_none() {
+        } else {
+            problems.extend(self.format_problems());
+        }
+        problems.extend(self.dialect_problems());
+        for problem in self.split.iter().flat_map(Split::problems) {
+            problems.push(problem.within("split"));
+        }
+        if let Some(files) = self.files.as_ref().filter(|files| files.folder.trim().is_empty()) {
+            let message = format!("the folder of the files in `{}` is empty", files.column);
+            problems.push(Problem::new("files.folder", message, "name the folder that holds them"));
+        }
+        for (name, condition) in &self.derive {
+            problems
+                .extend(condition.problems().into_iter().map(|own| own.within(&format!("derive.{name}"))));
+        }
+        for (at, condition) in self.filter.iter().enumerate() {
+            problems.extend(condition.problems().into_iter().map(|own| own.within(&format!("where.{at}"))));
+        }
+        problems
+    }
+
+    /// The format where declaration or names say it; archives without `member` say it by what they hold.
+    pub fn declared_format(&self) -> Option<Format> {
+        let member = self.member.as_deref().and_then(|member| Format::of(Path::new(member)));
+        self.format.or(member).or_else(|| self.path.iter().find_map(|path| Format::of(Path::new(path))))
+    }
+
+    /// Whether a path of this source is a folder.
+    pub fn is_folder(&self, path: &str) -> bool {
+        self.format == Some(Format::Texts) && !is_archive(path)
+    }
+
+    fn format_problems(&self) -> Vec<Problem> {
+        let hint = "add format = \"csv\" or format = \"tsv\"";
+        let mut seen: Option<Format> = None;
+        for (at, path) in self.path.iter().enumerate() {
+            let field = if self.path.len() == 1 { "path".to_owned() } else { format!("path.{at}") };
+            let format =
+                self.format.or_else(|| Source { path: path.into(), ..self.clone() }.declared_format());
+            if format.is_none() && !is_archive(path) {
+                return vec![Problem::new(&field, format!("`{path}` does not say its format"), hint)];
+            }
+            if let (Some(seen), Some(format)) = (seen, format)
+                && seen != format
+            {
+                let message = format!("`{path}` is {}, the files before it {}", format.name(), seen.name());
+                return vec![Problem::new(&field, message, "declare two sources")];
+            }
+            seen = seen.or(format);
+        }
+        let archive = self.path.iter().any(is_archive);
+        match &self.member {
+            Some(_) if !archive => {
+                let hint = "`member` names a file of a .zip, .tar, .tar.gz or .tar.zst";
+                vec![Problem::new("member", format!("`{}` is no archive", self.path), hint)]
+            }
+            _ => vec![],
+        }
+    }
+
+    fn dialect_problems(&self) -> Vec<Problem> {
+        let mut problems = Vec::new();
+        if let Some(format) = self.declared_format() {
+            let delimited = matches!(format, Format::Csv | Format::Tsv);
+            let text = delimited || matches!(format, Format::Jsonl | Format::Texts);
+            for (field, given, fits) in [
+                ("header", self.header.is_some(), delimited),
+                ("columns", self.columns.is_some(), format != Format::Texts),
+                ("delimiter", self.delimiter.is_some(), delimited),
+                ("quote", self.quote.is_some(), delimited),
+                ("encoding", self.encoding.is_some(), text),
+            ] {
+                if given && !fits {
+                    let message = format!("`{field}` means nothing for {}", format.name());
+                    problems.push(Problem::new(field, message, format!("remove `{field}`")));
+                }
+            }
+        }
+        if self.header == Some(false) && self.columns.is_none() {
             problems.push(Problem::new(
-                "path",
-                format!("`{}` does not say its format", self.path),
-                "add format = \"csv\" or format = \"tsv\"",
+                "header",
+                "without a header the columns have no names",
+                "name them in order: columns = [\"text\", \"label\"]",
             ));
         }
-        for problem in self.split.iter().flat_map(Split::problems) {
-            problems.push(Problem { field: format!("split.{}", problem.field), ..problem });
+        for (at, name) in self.columns.iter().flatten().enumerate() {
+            if self.columns.iter().flatten().take(at).any(|before| before == name) {
+                let message = format!("the column `{name}` is there twice");
+                problems.push(Problem::new(&format!("columns.{at}"), message, "rename one of the two"));
+            }
+        }
+        if let Some(delimiter) = &self.delimiter {
+            let bytes = delimiter.as_bytes();
+            if bytes.len() != 1 || !bytes.is_ascii() || matches!(bytes[0], b'"' | b'\n' | b'\r' | 0) {
+                let message = format!("{delimiter:?} cannot separate fields");
+                problems.push(Problem::new(
+                    "delimiter",
+                    message,
+                    "one ASCII character, such as \";\" or \"|\"",
+                ));
+            }
+        }
+        if let Some(label) = self.encoding.as_ref().filter(|label| !decode::is_known(label)) {
+            let message = format!("unknown encoding `{label}`");
+            problems.push(Problem::new("encoding", message, "for example latin-1, windows-1252 or utf-16"));
         }
         problems
     }
 }
 
 impl Format {
-    /// The format that a file's name says, with or without `.gz`; none where the extension is another.
+    /// The format that a file's name says, with or without `.gz` or `.zst`; none where the extension is another.
     pub fn of(path: &Path) -> Option<Self> {
         let name = path.file_name()?.to_str()?.to_ascii_lowercase();
-        let name = name.strip_suffix(".gz").unwrap_or(&name);
-        match name.rsplit_once('.')?.1 {
+        let packed = [".gz", ".zst", ".zip"].into_iter().find_map(|end| name.strip_suffix(end));
+        match packed.unwrap_or(&name).rsplit_once('.')?.1 {
             "csv" => Some(Self::Csv),
             "tsv" | "tab" => Some(Self::Tsv),
+            "jsonl" | "ndjson" => Some(Self::Jsonl),
             _ => None,
         }
     }
 
-    /// The byte between two fields.
-    pub fn delimiter(self) -> u8 {
-        match self {
-            Self::Csv => b',',
-            Self::Tsv => b'\t',
-        }
-    }
-}
-
-impl Split {
-    /// Everything wrong with the declaration; an empty list means that it can be carried out.
-    pub fn problems(&self) -> Vec<Problem> {
-        let mut problems = Vec::new();
-        if self.column.is_some() {
-            for (field, given) in [
-                ("train", self.train.is_some()),
-                ("valid", self.valid.is_some()),
-                ("test", self.test.is_some()),
-                ("stratify", self.stratify.is_some()),
-                ("seed", self.seed.is_some()),
-            ] {
-                if given {
-                    problems.push(Problem::new(
-                        field,
-                        format!("`{field}` means nothing where a column says the part of each row"),
-                        format!("remove `{field}` or `column`"),
-                    ));
-                }
-            }
-            return problems;
-        }
-        let fractions = self.fractions();
-        if fractions.is_empty() {
-            problems.push(Problem::new(
-                "train",
-                "the split says neither fractions nor a column",
-                "for example { train = 0.8, valid = 0.2 } or { column = \"part\" }",
-            ));
-            return problems;
-        }
-        for (part, fraction) in &fractions {
-            if !(*fraction > 0.0 && *fraction <= 1.0) {
-                problems.push(Problem::new(
-                    part.name(),
-                    format!("the fraction {fraction} is not above 0 and at most 1"),
-                    "leave a part out to give it no rows",
-                ));
-            }
-        }
-        let sum: f64 = fractions.iter().map(|(_, fraction)| fraction).sum();
-        if problems.is_empty() && (sum - 1.0).abs() > 1e-6 {
-            let (last, fraction) = fractions[fractions.len() - 1];
-            let rest = 1.0 - (sum - fraction);
-            let hint = if rest > 0.0 {
-                format!("{} = {} would make it 1", last.name(), (rest * 1e6).round() / 1e6)
-            } else {
-                "make the fractions smaller".into()
-            };
-            let sum = (sum * 1e6).round() / 1e6;
-            problems.push(Problem::new(last.name(), format!("the fractions add up to {sum}, not 1"), hint));
-        }
-        problems
-    }
-
-    /// The declared fractions in the order train, valid, test.
-    pub fn fractions(&self) -> Vec<(Part, f64)> {
-        let declared = [(Part::Train, self.train), (Part::Valid, self.valid), (Part::Test, self.test)];
-        declared.into_iter().filter_map(|(part, fraction)| Some((part, fraction?))).collect()
-    }
-}
-
-impl Part {
-    /// Every part, in order.
-    pub const ALL: [Self; 3] = [Self::Train, Self::Valid, Self::Test];
-
-    /// The part's name in recipes and files.
+    /// The format's name in recipes.
     pub fn name(self) -> &'static str {
         match self {
-            Self::Train => "train",
-            Self::Valid => "valid",
-            Self::Test => "test",
+            Self::Csv => "csv",
+            Self::Tsv => "tsv",
+            Self::Jsonl => "jsonl",
+            Self::Texts => "texts",
         }
     }
+}
 
-    /// The part that a cell of a split column names, whatever its case.
-    pub fn parse(cell: &str) -> Option<Self> {
-        match cell.trim().to_ascii_lowercase().as_str() {
-            "train" | "training" => Some(Self::Train),
-            "valid" | "validation" | "val" | "dev" => Some(Self::Valid),
-            "test" => Some(Self::Test),
-            _ => None,
-        }
-    }
+/// Whether a file's name says that it holds other files.
+pub(crate) fn is_archive(path: &str) -> bool {
+    let name = path.to_ascii_lowercase();
+    [".zip", ".tar", ".tar.gz", ".tgz", ".tar.zst"].iter().any(|end| name.ends_with(end))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn split(text: &str) -> Split {
-        serde_json::from_str(text).unwrap()
+    fn fields(text: &str) -> Vec<String> {
+        let source: Source = serde_json::from_str(text).unwrap();
+        source.problems().into_iter().map(|problem| problem.field).collect()
     }
 
     #[test]
     fn formats_come_from_the_name() {
         assert_eq!(Format::of(Path::new("a/b.CSV.gz")), Some(Format::Csv));
         assert_eq!(Format::of(Path::new("b.tsv")), Some(Format::Tsv));
+        assert_eq!(Format::of(Path::new("b.ndjson.zst")), Some(Format::Jsonl));
         assert_eq!(Format::of(Path::new("b.txt")), None);
         assert_eq!(Source::new("b.txt").problems()[0].field, "path");
         assert!(Source { format: Some(Format::Tsv), ..Source::new("b.txt") }.problems().is_empty());
     }
 
     #[test]
-    fn a_split_says_all_that_is_wrong() {
-        assert!(split(r#"{"train":0.64,"valid":0.16,"test":0.2,"stratify":"label"}"#).problems().is_empty());
-        assert!(split(r#"{"train":1}"#).problems().is_empty());
-        assert!(split(r#"{"column":"part"}"#).problems().is_empty());
-        let short = split(r#"{"train":0.6,"valid":0.3}"#).problems();
-        assert_eq!(short[0].message, "the fractions add up to 0.9, not 1");
-        assert_eq!(short[0].hint.as_deref(), Some("valid = 0.4 would make it 1"));
-        let fields =
-            |text| split(text).problems().into_iter().map(|problem| problem.field).collect::<Vec<_>>();
-        assert_eq!(fields(r#"{"train":0,"valid":1.5}"#), ["train", "valid"]);
-        assert_eq!(fields(r#"{"column":"p","train":0.5,"seed":3}"#), ["train", "seed"]);
-        assert_eq!(fields("{}"), ["train"]);
-        let source = Source { split: Some(split("{}")), ..Source::new("a.csv") };
-        assert_eq!(source.problems()[0].field, "split.train");
+    fn a_source_says_all_that_is_wrong() {
+        let good = r#"{"path":["a.csv","b-*.csv"],"header":false,"columns":["a","b"],"delimiter":";",
+            "na":["NA"],"encoding":"Latin-1","derive":{"p":{"column":"a","above":5}},
+            "where":[{"column":"p","one-of":["1"]}]}"#;
+        assert!(fields(good).is_empty());
+        assert!(fields(r#"{"path":"a.zip"}"#).is_empty());
+        assert!(fields(r#"{"path":"a.zip","member":"*.csv"}"#).is_empty());
+        assert_eq!(fields(r#"{"path":["a.csv","b.tsv"]}"#), ["path.1"]);
+        assert_eq!(fields(r#"{"path":[]}"#), ["path"]);
+        assert_eq!(fields(r#"{"path":"a.csv","member":"b.csv"}"#), ["member"]);
+        assert_eq!(fields(r#"{"path":"a.csv","header":false,"delimiter":"::"}"#), ["header", "delimiter"]);
+        assert_eq!(fields(r#"{"path":"a.jsonl","header":true,"quote":false}"#), ["header", "quote"]);
+        assert_eq!(
+            fields(r#"{"path":"a.csv","columns":["a","b","a"],"encoding":"x"}"#),
+            ["columns.2", "encoding"]
+        );
+        assert_eq!(
+            fields(r#"{"path":"a.csv","where":[{"column":"a"}],"split":{}}"#),
+            ["split.train", "where.0.column"]
+        );
+        assert_eq!(fields(r#"{"path":"a.csv","files":{"column":"a","folder":""}}"#), ["files.folder"]);
+    }
+
+    #[test]
+    fn what_is_absent_is_not_written() {
+        let text = r#"{"path":"a.csv","split":{"train":1.0},"id":"i"}"#;
+        let source: Source = serde_json::from_str(text).unwrap();
+        assert_eq!(serde_json::to_string(&source).unwrap(), text);
     }
 
     #[test]
     fn unknown_fields_are_errors() {
         assert!(serde_json::from_str::<Split>(r#"{"trian":0.5}"#).is_err());
         assert!(serde_json::from_str::<Source>(r#"{"path":"a.csv","formt":"csv"}"#).is_err());
-    }
-
-    #[test]
-    fn split_cells_have_synonyms() {
-        assert_eq!(Part::parse(" Dev "), Some(Part::Valid));
-        assert_eq!(Part::parse("holdout"), None);
     }
 }

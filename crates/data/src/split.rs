@@ -3,19 +3,23 @@
 //! Invariant: the assignment depends on the set of rows and the seed, never on the order of the file, so a row
 //! falls in the same part wherever it stands; and equal rows are never in two parts.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use rayon::prelude::*;
 
+use crate::date;
 use crate::error::Error;
-use crate::source::{Part, Source, Split};
+use crate::part::{Part, Split};
+use crate::source::Source;
 use crate::table::Table;
 
 /// The part of every row; all none where the source has no split.
 ///
 /// By fractions: within each stratum rows are ordered by the BLAKE3 of (seed, cells other than the id) and cut;
 /// the counts are the fractions' by largest remainder, so that the totals are exact. A cut that would part
-/// equal rows moves to the nearest end of their group. `default_seed` serves a split without its own.
+/// equal rows moves to the nearest end of their group. By group, the hash is of the group's cell alone. By time,
+/// rows are ordered by it. By folds, the ordered rows are cut into folds and one of them is the test part; the
+/// folds of one seed are disjoint and cover all rows. `default_seed` serves a split without its own.
 pub fn assign(table: &Table, source: &Source, default_seed: u64) -> Result<Vec<Option<Part>>, Error> {
     let Some(split) = &source.split else {
         return Ok(vec![None; table.rows()]);
@@ -24,10 +28,33 @@ pub fn assign(table: &Table, source: &Source, default_seed: u64) -> Result<Vec<O
     if !problems.is_empty() {
         return Err(Error::Split { path: table.path().into(), problems });
     }
-    match &split.column {
-        Some(column) => by_column(table, column),
-        None => by_fractions(table, source, split, split.seed.unwrap_or(default_seed)),
+    if let Some(column) = &split.column {
+        return by_column(table, column);
     }
+    if let Some(column) = &split.time {
+        let parts = by_time(table, split, column)?;
+        return all_there(table, split, column, parts);
+    }
+    let parts = by_hash(table, source, split, split.seed.unwrap_or(default_seed))?;
+    match &split.group {
+        Some(column) => all_there(table, split, column, parts),
+        None => Ok(parts),
+    }
+}
+
+/// The parts, where rows that stay together left none of them empty.
+fn all_there(
+    table: &Table,
+    split: &Split,
+    name: &str,
+    parts: Vec<Option<Part>>,
+) -> Result<Vec<Option<Part>>, Error> {
+    let missing = split.parts().into_iter().find(|part| !parts.contains(&Some(*part)));
+    let Some(part) = missing else { return Ok(parts) };
+    let column = table.column(name)?;
+    let values: BTreeSet<&str> = (0..table.rows()).map(|row| table.cell(row, column)).collect();
+    let kept_together = (name.to_owned(), values.len());
+    Err(Error::EmptyPart { path: table.path().into(), part, kept_together })
 }
 
 fn by_column(table: &Table, name: &str) -> Result<Vec<Option<Part>>, Error> {
@@ -46,27 +73,62 @@ fn by_column(table: &Table, name: &str) -> Result<Vec<Option<Part>>, Error> {
 
 type RowHash = [u8; 32];
 
-fn by_fractions(
-    table: &Table,
-    source: &Source,
-    split: &Split,
-    seed: u64,
-) -> Result<Vec<Option<Part>>, Error> {
+/// Rows with what they are ordered by.
+type Ordered<K> = Vec<(K, usize)>;
+
+fn by_hash(table: &Table, source: &Source, split: &Split, seed: u64) -> Result<Vec<Option<Part>>, Error> {
     let id = source.id.as_ref().map(|id| table.column(id)).transpose()?;
     let stratum = split.stratify.as_ref().map(|name| table.column(name)).transpose()?;
-    let content: Vec<usize> = (0..table.names().len()).filter(|column| Some(*column) != id).collect();
-    let mut strata = BTreeMap::<&str, Vec<(RowHash, usize)>>::new();
+    let content: Vec<usize> = match &split.group {
+        Some(group) => vec![table.column(group)?],
+        None => (0..table.names().len()).filter(|column| Some(*column) != id).collect(),
+    };
     let hashes: Vec<RowHash> =
         (0..table.rows()).into_par_iter().map(|row| hash(table, row, &content, seed)).collect();
+    let mut strata = BTreeMap::<&str, Ordered<RowHash>>::new();
     for (row, hash) in hashes.into_iter().enumerate() {
         strata.entry(stratum.map_or("", |column| table.cell(row, column))).or_default().push((hash, row));
     }
-    let fractions = split.fractions();
-    let shares: Vec<f64> = fractions.iter().map(|(_, fraction)| *fraction).collect();
-    let counts = apportion(&strata.values().map(Vec::len).collect::<Vec<_>>(), &shares);
+    let mut strata: Vec<Ordered<RowHash>> = strata.into_values().collect();
+    strata.par_iter_mut().for_each(|rows| rows.sort_unstable());
     let mut parts = vec![None; table.rows()];
-    for (rows, counts) in strata.values_mut().zip(counts) {
-        rows.sort_unstable();
+    if let (Some(folds), Some(fold)) = (split.folds, split.fold) {
+        strata = without_fold(strata, folds as usize, fold as usize, &mut parts);
+    }
+    let fractions = match split.folds {
+        Some(_) => {
+            let valid = split.valid.unwrap_or(0.0);
+            [(Part::Train, 1.0 - valid), (Part::Valid, valid)].into_iter().filter(|own| own.1 > 0.0).collect()
+        }
+        None => split.fractions(),
+    };
+    cut(&strata, &fractions, &mut parts);
+    Ok(parts)
+}
+
+/// Gives one fold's rows to the test part, and returns the rest.
+fn without_fold(
+    strata: Vec<Ordered<RowHash>>,
+    folds: usize,
+    fold: usize,
+    parts: &mut [Option<Part>],
+) -> Vec<Ordered<RowHash>> {
+    let counts = apportion(&strata.iter().map(Vec::len).collect::<Vec<_>>(), &vec![1.0; folds]);
+    let mut rest = Vec::with_capacity(strata.len());
+    for (mut rows, counts) in strata.into_iter().zip(counts) {
+        let wanted: usize = counts[..fold].iter().sum();
+        let (from, to) = (group_end(&rows, wanted), group_end(&rows, wanted + counts[fold]));
+        rows.drain(from..to.max(from)).for_each(|(_, row)| parts[row] = Some(Part::Test));
+        rest.push(rows);
+    }
+    rest
+}
+
+/// Cuts each stratum's ordered rows by fractions.
+fn cut<K: Ord>(strata: &[Ordered<K>], fractions: &[(Part, f64)], parts: &mut [Option<Part>]) {
+    let shares: Vec<f64> = fractions.iter().map(|(_, fraction)| *fraction).collect();
+    let counts = apportion(&strata.iter().map(Vec::len).collect::<Vec<_>>(), &shares);
+    for (rows, counts) in strata.iter().zip(counts) {
         let (mut from, mut wanted) = (0, 0);
         for ((part, _), count) in fractions.iter().zip(counts) {
             wanted += count;
@@ -75,7 +137,35 @@ fn by_fractions(
             from = end;
         }
     }
+}
+
+fn by_time(table: &Table, split: &Split, name: &str) -> Result<Vec<Option<Part>>, Error> {
+    let column = table.column(name)?;
+    let cells = || (0..table.rows()).map(|row| table.cell(row, column));
+    // All cells are of the first one's kind: a number that stands among dates is no year.
+    let numbers = number(table.cell(0, column)).is_some();
+    let (parse, kind) =
+        if numbers { (number as fn(&str) -> _, "number") } else { (date::micros as _, "date") };
+    let mut rows = Ordered::with_capacity(table.rows());
+    for (row, cell) in cells().enumerate() {
+        let Some(time) = parse(cell) else {
+            let place = table.place(row, column)?;
+            return Err(Error::NotATime { place, column: name.into(), cell: cell.into(), kind });
+        };
+        rows.push((time, row));
+    }
+    rows.sort_unstable();
+    let mut parts = vec![None; table.rows()];
+    cut(&[rows], &split.fractions(), &mut parts);
     Ok(parts)
+}
+
+/// An integer that is ordered as the finite number in the cell is.
+fn number(cell: &str) -> Option<i64> {
+    let number: f64 = cell.trim().parse().ok().filter(|number: &f64| number.is_finite())?;
+    // Minus zero is zero. Below it, a greater magnitude is less.
+    let bits = (number + 0.0).to_bits() as i64;
+    Some(if bits < 0 { i64::MIN - bits } else { bits })
 }
 
 fn hash(table: &Table, row: usize, columns: &[usize], seed: u64) -> RowHash {
@@ -90,13 +180,13 @@ fn hash(table: &Table, row: usize, columns: &[usize], seed: u64) -> RowHash {
 }
 
 /// The end of a group of equal rows that is nearest to `cut`, the earlier of two.
-fn group_end(rows: &[(RowHash, usize)], cut: usize) -> usize {
+fn group_end<K: Ord>(rows: &[(K, usize)], cut: usize) -> usize {
     if cut == 0 || cut == rows.len() {
         return cut;
     }
-    let group = rows[cut].0;
-    let start = rows.partition_point(|(hash, _)| *hash < group);
-    let end = rows.partition_point(|(hash, _)| *hash <= group);
+    let group = &rows[cut].0;
+    let start = rows.partition_point(|(key, _)| key < group);
+    let end = rows.partition_point(|(key, _)| key <= group);
     if cut - start <= end - cut { start } else { end }
 }
 
@@ -148,6 +238,15 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    #[test]
+    fn numbers_keep_their_order() {
+        let cells = ["-1e300", "-2", "-1.5", "-1e-300", "0", "1e-300", " 1", "2", "1e300"];
+        let numbers: Vec<i64> = cells.iter().map(|cell| number(cell).unwrap()).collect();
+        assert!(numbers.is_sorted_by(|left, right| left < right), "{numbers:?}");
+        assert_eq!(number("-0"), number("0"));
+        assert_eq!((number("inf"), number("2024-01-01")), (None, None));
+    }
 
     #[test]
     fn totals_are_exact() {

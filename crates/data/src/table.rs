@@ -3,99 +3,185 @@
 //! Invariant: every column has as many cells as the table has rows, and there is at least one row.
 
 use std::collections::BTreeMap;
-use std::collections::BTreeSet;
-use std::fs::File;
-use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 
-use flate2::bufread::MultiGzDecoder;
+use rayon::prelude::*;
 
+use crate::builder::{Builder, Column, TableFile, agree};
+use crate::condition::{Condition, NotANumber};
 use crate::error::{Error, Place};
-use crate::scan::{Scanner, Unclosed};
+use crate::packed::{self, Item};
 use crate::source::{Format, Source};
+use crate::{delimited, lines, texts};
 
 /// A table of text cells.
 #[derive(Clone, Debug)]
 pub struct Table {
     path: PathBuf,
-    delimiter: u8,
+    source: Source,
     names: Vec<String>,
     columns: Vec<Column>,
-    /// Where each row starts in the decompressed file, to find the place of a cell that proves bad.
     starts: Vec<u64>,
+    files: Vec<TableFile>,
+    /// The column of the files that each derived column, after theirs, was made of.
+    bases: Vec<usize>,
 }
 
-#[derive(Clone, Debug, Default)]
-struct Column {
-    text: String,
-    ends: Vec<usize>,
-}
-
-/// The names of the columns of the file at `path`; reads no more of it than its first record.
+/// The names of the columns of the file at `path`; reads no more of it than says them.
 pub fn header(path: &Path, source: &Source) -> Result<Vec<String>, Error> {
-    let delimiter = delimiter(path, source)?;
-    let mut reader = open(path)?;
-    let mut bytes = Vec::new();
-    let mut chunk = 64 * 1024;
-    loop {
-        let read =
-            reader.by_ref().take(chunk).read_to_end(&mut bytes).map_err(|error| damage(path, error))?;
-        let at_end = (read as u64) < chunk;
-        let valid = match std::str::from_utf8(&bytes) {
-            Ok(text) => text,
-            Err(error) => {
-                let (text, _) = bytes.split_at(error.valid_up_to());
-                std::str::from_utf8(text).expect("the prefix was found to be valid")
+    header_of(&[path.to_owned()], source)
+}
+
+/// The names of the columns of all the files of a source, derived ones last.
+///
+/// # Errors
+/// When one cannot be read, or has not the columns of the first.
+pub fn header_of(paths: &[PathBuf], source: &Source) -> Result<Vec<String>, Error> {
+    let mut first: Option<(PathBuf, Vec<String>)> = None;
+    for path in paths {
+        if source.format == Some(Format::Texts) {
+            first.get_or_insert_with(|| (path.clone(), texts::COLUMNS.map(ToOwned::to_owned).to_vec()));
+            continue;
+        }
+        for item in packed::items(path, source)? {
+            let shown = item.shown();
+            let own = match format(&item, source)? {
+                Format::Jsonl => lines::header(&item, source)?,
+                format => delimited::header(&item, source, format)?,
+            };
+            match &first {
+                Some((first, names)) => drop(agree(first, names, &shown, &own)?),
+                None => first = Some((shown, own)),
             }
-        };
-        let whole = at_end && valid.len() == bytes.len();
-        match record(&mut Scanner::new(valid, 0, delimiter)) {
-            // A record that ends where the valid text ends may go on after it.
-            Ok((fields, end)) if end < valid.len() || whole => return names(path, valid, fields),
-            Err(error) if whole => return Err(unclosed(path, valid, &error)),
-            _ if at_end => return Err(not_utf8(path, &bytes, valid.len())),
-            // More than an unfinished character is bad text, wherever the record ends.
-            _ if bytes.len() - valid.len() > 3 => return Err(not_utf8(path, &bytes, valid.len())),
-            _ => chunk *= 2,
         }
     }
+    let (path, mut names) = first.unwrap_or_default();
+    for name in source.derive.keys() {
+        if names.contains(name) {
+            return Err(Error::DerivedTwice { path, name: name.clone() });
+        }
+    }
+    names.extend(source.derive.keys().cloned());
+    Ok(names)
 }
 
 impl Table {
-    /// Reads the whole file. Peak memory is about twice its (decompressed) size.
+    /// Reads the whole file. Peak memory is about twice its (unpacked) size.
     pub fn read(path: &Path, source: &Source) -> Result<Self, Error> {
-        let delimiter = delimiter(path, source)?;
-        let text = text(path)?;
-        let mut scanner = Scanner::new(&text, 0, delimiter);
-        let (fields, _) = record(&mut scanner).map_err(|error| unclosed(path, &text, &error))?;
-        let names = names(path, &text, fields)?;
-        let mut columns: Vec<Column> = names.iter().map(|_| Column::default()).collect();
-        let mut starts = Vec::new();
-        let mut at = 0;
-        while let Some(field) = scanner.field().map_err(|error| unclosed(path, &text, &error))? {
-            if at == 0 {
-                starts.push(field.start as u64);
+        Self::read_all(&[path.to_owned()], source)
+    }
+
+    /// Reads files of the same columns, one after the other, and carries out what the source says about its rows:
+    /// derived columns, then the filter, then files that a column names.
+    pub fn read_all(paths: &[PathBuf], source: &Source) -> Result<Self, Error> {
+        let mut builder = Builder::new(source);
+        for path in paths {
+            if source.format == Some(Format::Texts) {
+                texts::read(path, source, &mut builder)?;
+                continue;
             }
-            let (start, end, last) = (field.start, field.end, field.last);
-            if let Some(column) = columns.get_mut(at) {
-                column.text.push_str(&field.text);
-                column.ends.push(column.text.len());
-            }
-            at += 1;
-            if at > names.len() || (last && at < names.len()) {
-                let offset = if at > names.len() { start } else { end };
-                let rest = if last { 0 } else { record(&mut scanner).map_or(0, |(fields, _)| fields.len()) };
-                let place = Place::of(path, &text, offset);
-                return Err(Error::Ragged { place, expected: names.len(), found: at + rest });
-            }
-            if last {
-                at = 0;
+            for item in packed::items(path, source)? {
+                match format(&item, source)? {
+                    Format::Jsonl => lines::read(&item, source, &mut builder)?,
+                    format => delimited::read(&item, source, format, &mut builder)?,
+                }
             }
         }
+        let path = paths.first().cloned().unwrap_or_default();
+        let Builder { names, columns, starts, files, .. } = builder;
         if starts.is_empty() {
-            return Err(Error::HeaderOnly { path: path.into() });
+            return Err(match source.format {
+                Some(Format::Texts) => Error::NoTexts { path },
+                _ => Error::HeaderOnly { path },
+            });
         }
-        Ok(Self { path: path.into(), delimiter, names, columns, starts })
+        let mut table = Self { path, source: source.clone(), names, columns, starts, files, bases: vec![] };
+        for (name, condition) in &source.derive {
+            table.derive(name, condition)?;
+        }
+        table.filter(&source.filter)?;
+        table.texts()?;
+        Ok(table)
+    }
+
+    /// Adds a column of what a condition says.
+    fn derive(&mut self, name: &str, condition: &Condition) -> Result<(), Error> {
+        if self.names.iter().any(|own| own == name) {
+            return Err(Error::DerivedTwice { path: self.path.clone(), name: name.into() });
+        }
+        let base = self.column(&condition.column)?;
+        let mut column = Column::default();
+        for holds in self.test(condition)? {
+            column.push(match holds {
+                Some(true) => "1",
+                Some(false) => "0",
+                None => "",
+            });
+        }
+        self.bases.push(self.base(base));
+        self.names.push(name.into());
+        self.columns.push(column);
+        Ok(())
+    }
+
+    /// What a condition says of each row.
+    fn test(&self, condition: &Condition) -> Result<Vec<Option<bool>>, Error> {
+        let column = self.column(&condition.column)?;
+        let test = condition
+            .test()
+            .ok_or_else(|| Error::Condition { path: self.path.clone(), problems: condition.problems() })?;
+        let result: Result<Vec<_>, usize> = (0..self.rows())
+            .map(|row| test.holds(self.cell(row, column)).map_err(|NotANumber| row))
+            .collect();
+        result.or_else(|row| {
+            let place = self.place(row, column)?;
+            let cell = self.cell(row, column).to_owned();
+            Err(Error::NotComparable { place, column: condition.column.clone(), cell })
+        })
+    }
+
+    /// Leaves the rows for which every condition holds.
+    fn filter(&mut self, conditions: &[Condition]) -> Result<(), Error> {
+        if conditions.is_empty() {
+            return Ok(());
+        }
+        let mut kept = vec![true; self.rows()];
+        for condition in conditions {
+            let holds = self.test(condition)?;
+            kept.iter_mut().zip(holds).for_each(|(kept, holds)| *kept &= holds == Some(true));
+        }
+        let rows: Vec<usize> = (0..self.rows()).filter(|row| kept[*row]).collect();
+        if rows.is_empty() {
+            return Err(Error::NoRowPasses { path: self.path.clone(), rows: kept.len() });
+        }
+        self.columns.par_iter_mut().for_each(|column| {
+            let mut of_kept = Column::default();
+            rows.iter().for_each(|row| of_kept.push(column.cell(*row)));
+            *column = of_kept;
+        });
+        self.starts = rows.iter().map(|row| self.starts[*row]).collect();
+        for file in &mut self.files {
+            file.first = rows.partition_point(|row| *row < file.first);
+        }
+        Ok(())
+    }
+
+    /// Replaces names of files by their texts.
+    fn texts(&mut self) -> Result<(), Error> {
+        let Some(files) = &self.source.files else { return Ok(()) };
+        let (at, folder) = (self.column(&files.column)?, Path::new(&files.folder));
+        let texts: Result<Vec<String>, (usize, String)> = (0..self.rows())
+            .into_par_iter()
+            .map(|row| texts::named(folder, self.cell(row, at), &self.source).map_err(|reason| (row, reason)))
+            .collect();
+        let texts = texts.or_else(|(row, reason)| {
+            let (place, name) = (self.place(row, at)?, self.cell(row, at).to_owned());
+            Err(Error::NamedFile { place, name, reason })
+        })?;
+        let mut column = Column::default();
+        texts.iter().for_each(|text| column.push(text));
+        self.columns[at] = column;
+        Ok(())
     }
 
     /// The table with some columns under other names, `old` to `new`.
@@ -116,12 +202,12 @@ impl Table {
         Ok(self)
     }
 
-    /// The file that the table was read from.
+    /// The file that the table was read from, the first of several.
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// The names of the columns, in the file's order.
+    /// The names of the columns, in the file's order; derived ones after them.
     pub fn names(&self) -> &[String] {
         &self.names
     }
@@ -141,26 +227,28 @@ impl Table {
 
     /// The cell at a row (below `rows`) and a column (below the number of names).
     pub fn cell(&self, row: usize, column: usize) -> &str {
-        let column = &self.columns[column];
-        let start = if row == 0 { 0 } else { column.ends[row - 1] };
-        &column.text[start..column.ends[row]]
+        self.columns[column].cell(row)
     }
 
-    /// Where a cell is in the file, which is read once more: this serves error messages.
+    /// Where a cell is in its file, which is read once more: this serves error messages.
+    ///
+    /// A derived cell is where the cell is that it was made of.
     pub fn place(&self, row: usize, column: usize) -> Result<Place, Error> {
-        let text = text(&self.path)?;
-        let changed = || Error::damaged(&self.path, "the file changed while it was in use");
-        let start = usize::try_from(self.starts[row]).map_err(|_| changed())?;
-        if !text.is_char_boundary(start) {
-            return Err(changed());
-        }
-        let mut scanner = Scanner::new(&text, start, self.delimiter);
-        let mut field = None;
-        for _ in 0..=column {
-            field = scanner.field().map_err(|_| changed())?;
-        }
-        Ok(Place::of(&self.path, &text, field.ok_or_else(changed)?.start))
+        let at = self.files.partition_point(|file| file.first <= row).saturating_sub(1);
+        let name = self.columns.get(2).map_or("", |file| file.cell(row));
+        self.files[at].place(&self.source, self.starts[row], self.base(column), name)
     }
+
+    /// The column of the files that a column is, or was made of.
+    fn base(&self, column: usize) -> usize {
+        let own = self.names.len() - self.bases.len();
+        if column < own { column } else { self.bases[column - own] }
+    }
+}
+
+fn format(item: &Item, source: &Source) -> Result<Format, Error> {
+    let path = item.shown();
+    source.format.or_else(|| Format::of(&path)).ok_or(Error::Format { path })
 }
 
 /// The error for a column that the file at `path` lacks, with the names nearest to it.
@@ -177,91 +265,4 @@ pub fn unknown_column(path: &Path, name: &str, names: &[String]) -> Error {
         nearest = names.iter().take(12).cloned().collect();
     }
     Error::UnknownColumn { path: path.into(), column: name.into(), nearest }
-}
-
-fn delimiter(path: &Path, source: &Source) -> Result<u8, Error> {
-    let format = source.format.or_else(|| Format::of(path));
-    Ok(format.ok_or_else(|| Error::Format { path: path.into() })?.delimiter())
-}
-
-/// The file's bytes, decompressed where it starts as gzip does or its name says so.
-fn open(path: &Path) -> Result<Box<dyn Read>, Error> {
-    let file = File::open(path).map_err(|error| Error::io(path, error))?;
-    let mut reader = BufReader::with_capacity(256 * 1024, file);
-    let start = reader.fill_buf().map_err(|error| Error::io(path, error))?;
-    if start.starts_with(&[0x1f, 0x8b]) {
-        return Ok(Box::new(MultiGzDecoder::new(reader)));
-    }
-    if path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("gz")) && !start.is_empty() {
-        return Err(Error::Gzip {
-            path: path.into(),
-            reason: "the file is not gzip, though its name says so".into(),
-        });
-    }
-    Ok(Box::new(reader))
-}
-
-/// The whole file as text.
-fn text(path: &Path) -> Result<String, Error> {
-    let mut bytes = Vec::new();
-    let size = std::fs::metadata(path).map_err(|error| Error::io(path, error))?.len();
-    bytes.reserve_exact(usize::try_from(size).unwrap_or(0) + 1);
-    open(path)?.read_to_end(&mut bytes).map_err(|error| damage(path, error))?;
-    String::from_utf8(bytes).map_err(|error| {
-        let valid = error.utf8_error().valid_up_to();
-        not_utf8(path, error.as_bytes(), valid)
-    })
-}
-
-/// An error while reading: of the decompressor, or of the system.
-fn damage(path: &Path, error: std::io::Error) -> Error {
-    match error.kind() {
-        std::io::ErrorKind::UnexpectedEof => {
-            Error::Gzip { path: path.into(), reason: "the compressed file is cut off".into() }
-        }
-        std::io::ErrorKind::InvalidData | std::io::ErrorKind::InvalidInput => {
-            Error::Gzip { path: path.into(), reason: format!("the compressed file is damaged: {error}") }
-        }
-        _ => Error::io(path, error),
-    }
-}
-
-fn not_utf8(path: &Path, bytes: &[u8], valid: usize) -> Error {
-    let looks_like = match bytes {
-        [0xff, 0xfe, ..] | [0xfe, 0xff, ..] => Some("UTF-16"),
-        _ => None,
-    };
-    let text = std::str::from_utf8(&bytes[..valid]).unwrap_or_default();
-    Error::NotUtf8 { place: Place::of(path, text, text.len()), looks_like }
-}
-
-fn unclosed(path: &Path, text: &str, error: &Unclosed) -> Error {
-    Error::UnclosedQuote { place: Place::of(path, text, error.start) }
-}
-
-/// The fields of the next record with their starts, and where it ends; no fields at the end of the text.
-fn record(scanner: &mut Scanner<'_>) -> Result<(Vec<(String, usize)>, usize), Unclosed> {
-    let (mut fields, mut end) = (Vec::new(), 0);
-    while let Some(field) = scanner.field()? {
-        end = field.end;
-        fields.push((field.text.into_owned(), field.start));
-        if field.last {
-            break;
-        }
-    }
-    Ok((fields, end))
-}
-
-/// A header's names out of its fields.
-fn names(path: &Path, text: &str, fields: Vec<(String, usize)>) -> Result<Vec<String>, Error> {
-    if fields.is_empty() {
-        return Err(Error::Empty { path: path.into() });
-    }
-    let mut seen = BTreeSet::new();
-    for (name, start) in &fields {
-        if !seen.insert(name) {
-            return Err(Error::DuplicateColumn { place: Place::of(path, text, *start), name: name.clone() });
-        }
-    }
-    Ok(fields.into_iter().map(|(name, _)| name).collect())
 }

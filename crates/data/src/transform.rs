@@ -15,7 +15,7 @@ use crate::encoded::Encoded;
 use crate::error::Error;
 use crate::label::{FittedLabel, LabelKind};
 use crate::numbers::Learnt;
-use crate::source::Part;
+use crate::part::Part;
 use crate::step::Step;
 use crate::table::Table;
 use crate::vocabulary::Vocabulary;

@@ -76,3 +76,60 @@ proptest! {
         prop_assert!(shuffled.iter().zip(&second).all(|(row, part)| by_row[row] == part));
     }
 }
+
+fn by_row(text: &str, split: &str) -> Vec<Part> {
+    parts(text, None, split, 3).unwrap().into_iter().map(Option::unwrap).collect()
+}
+
+#[test]
+fn groups_stay_together() {
+    let rows: String = (0..400).map(|row| format!("text {row},{}\n", row % 20)).collect();
+    let text = format!("text,hotel\n{rows}");
+    let split = r#"{"train":0.7,"valid":0.1,"test":0.2,"group":"hotel"}"#;
+    let own = by_row(&text, split);
+    for (row, part) in own.iter().enumerate() {
+        assert_eq!(*part, own[row % 20]);
+    }
+    // 20 groups of equal size are cut exactly.
+    let sizes = Part::ALL.map(|part| own.iter().filter(|own| **own == part).count());
+    assert_eq!(sizes, [280, 40, 80]);
+    let error = parts("t,g\n1,a\n2,b\n", None, r#"{"train":0.8,"valid":0.1,"test":0.1,"group":"g"}"#, 3);
+    let error = error.unwrap_err();
+    assert!(error.to_string().ends_with("t.csv: the split leaves no row for valid"), "{error}");
+    assert_eq!(error.hint().unwrap(), "`g` has only 2 different values, whose rows stay together");
+}
+
+#[test]
+fn time_is_never_turned_back() {
+    let split = r#"{"train":0.5,"valid":0.25,"test":0.25,"time":"at"}"#;
+    let text = "at\n2024-02-01\n2023-12-31T23:00:00-05:00\n2024-01-01 03:00\n2024-03-01\n";
+    assert_eq!(by_row(text, split), [Part::Valid, Part::Train, Part::Train, Part::Test]);
+    assert_eq!(by_row("at\n10\n9\n-1\n1e2\n", split), [Part::Valid, Part::Train, Part::Train, Part::Test]);
+    // Rows of one moment are not parted.
+    let tied = by_row("at\n1\n2\n2\n2\n2\n3\n4\n5\n", split);
+    assert!(tied[1..5].iter().all(|part| *part == tied[1]));
+    let error = parts("at\n2024-02-01\n7\n", None, split, 3).unwrap_err();
+    assert!(error.to_string().ends_with("t.csv:3:1: `7` in column `at` is no date"), "{error}");
+}
+
+#[test]
+fn folds_cover_all_rows_once() {
+    let rows: String = (0..103).map(|row| format!("text {row},{}\n", row % 3)).collect();
+    let text = format!("text,label\n{rows}");
+    let mut tested = vec![0; 103];
+    for fold in 0..5 {
+        let split = format!(r#"{{"folds":5,"fold":{fold},"valid":0.25,"stratify":"label"}}"#);
+        let own = by_row(&text, &split);
+        let count = |part| own.iter().filter(|own| **own == part).count();
+        let test = count(Part::Test);
+        // Hand calculation: 103 = 21 + 21 + 21 + 20 + 20, and a quarter of the rest.
+        assert_eq!(test, if fold < 3 { 21 } else { 20 });
+        assert!((count(Part::Valid) as f64 - (103 - test) as f64 / 4.0).abs() < 1.0);
+        for label in 0..3 {
+            let of_label = (label..103).step_by(3).filter(|row| own[*row] == Part::Test).count();
+            assert!((6..=8).contains(&of_label), "{of_label}");
+        }
+        own.iter().zip(&mut tested).for_each(|(part, tested)| *tested += usize::from(*part == Part::Test));
+    }
+    assert!(tested.iter().all(|times| *times == 1));
+}

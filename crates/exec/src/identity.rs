@@ -60,7 +60,13 @@ impl<'a> Identity<'a> {
     }
 
     fn source_now(&self, source: &Source) -> store::Result<Digest> {
-        let file = content(self.store, &source.path)?;
+        // Several files are the list of their digests: their order counts, their names do not.
+        let file = match source.paths.as_slice() {
+            [path] => content(self.store, path)?,
+            paths => digest(
+                &paths.iter().map(|path| content(self.store, path)).collect::<store::Result<Vec<_>>>()?,
+            )?,
+        };
         digest(&SourceDocument { file, reading: &source.reading, seed: source.seed })
     }
 

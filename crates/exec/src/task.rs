@@ -62,9 +62,9 @@ pub(crate) fn inputs<'o>(
         let (from, value) = match &input.origin {
             Origin::Source(name) => {
                 let source = &plan.sources[name];
-                let (path, reading) = (source.path.clone(), source.reading.clone());
+                let (paths, reading) = (source.paths.clone(), source.reading.clone());
                 // A split that draws nothing has no seed, and then the number is not looked at.
-                (name, Value::Source { path, source: reading, seed: source.seed.unwrap_or_default() })
+                (name, Value::Source { paths, source: reading, seed: source.seed.unwrap_or_default() })
             }
             Origin::Stage { stage: from, port } => {
                 let digest = outputs(from).and_then(|ports| ports.get(port));

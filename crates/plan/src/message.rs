@@ -51,10 +51,10 @@ pub struct TaskInput {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "kebab-case")]
 pub enum Value {
-    /// A user's file or folder as it lies on the disk.
+    /// A user's files or folders as they lie on the disk.
     Source {
-        /// The file or folder.
-        path: PathBuf,
+        /// The files or folders; at least one.
+        paths: Vec<PathBuf>,
         /// How to read it: a `data::Source` as JSON.
         source: serde_json::Value,
         /// The seed of its split.

@@ -89,13 +89,13 @@ pub struct Input {
     pub origin: Origin,
 }
 
-/// A user's file or folder.
+/// A user's files or folders.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Source {
     /// The source's name in the recipe.
     pub name: String,
-    /// Where it was found.
-    pub path: PathBuf,
+    /// Where they were found; at least one, and their order is part of the source's meaning.
+    pub paths: Vec<PathBuf>,
     /// How to read it, a `data::Source` as JSON without its path: part of its meaning.
     pub reading: serde_json::Value,
     /// The seed of its split; `None` where the split draws nothing.

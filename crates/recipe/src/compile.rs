@@ -10,7 +10,7 @@ use stages::{Context, Fact, Imported, Params, Reference, SourceFact};
 
 use crate::load::{self, Loaded};
 use crate::references::{self, Names};
-use crate::report::{Failure, Finding, Report};
+use crate::report::{Failure, File, Finding, Report};
 use crate::sources::{self, Search};
 use crate::tree::Node;
 use crate::{validate, vars};
@@ -32,6 +32,8 @@ pub type Facts = BTreeMap<String, Vec<(&'static str, Fact)>>;
 pub struct Compiled {
     /// What runs.
     pub plan: Plan,
+    /// Its texts: the recipe, then those it extends, nearest first, then what is set over them.
+    pub files: Vec<File>,
     /// Every stage as it was declared.
     pub params: BTreeMap<String, Params>,
     /// What is known of every output before anything runs.
@@ -97,7 +99,8 @@ impl Checker<'_> {
         let stages: Option<Vec<Stage>> =
             order.iter().map(|name| planned(name, &params[name], &references[name], &facts, seed)).collect();
         let plan = Plan::new(self.name(), seed, sources.planned, stages?).ok()?;
-        Some(Compiled { plan, params, facts, sources: sources.facts })
+        let files = self.loaded.files.clone();
+        Some(Compiled { plan, files, params, facts, sources: sources.facts })
     }
 
     fn name(&self) -> String {
@@ -177,9 +180,9 @@ impl Checker<'_> {
         let search = Search { root: &loaded.root, files: &loaded.files, data_dirs: &self.options.data_dirs };
         let mut sources = Sources::default();
         for (name, source) in declared {
-            let (fact, path) = search.source(&name, source, seed, self.diagnostics);
-            if let Some(path) = path {
-                match sources::planned(&name, &fact, path) {
+            let (fact, paths) = search.source(&name, source, seed, self.diagnostics);
+            if let Some(paths) = paths {
+                match sources::planned(&name, &fact, paths) {
                     Ok(planned) => drop(sources.planned.insert(name.clone(), planned)),
                     Err(error) => {
                         let place = Place::source(&name);
@@ -201,7 +204,7 @@ impl Checker<'_> {
             match search.import(name, &import.path) {
                 Ok((imported, path)) => {
                     let reading = serde_json::Value::Null;
-                    let source = plan::Source { name: name.clone(), path, reading, seed: None };
+                    let source = plan::Source { name: name.clone(), paths: vec![path], reading, seed: None };
                     sources.planned.insert(name.clone(), source);
                     sources.imports.insert(name.clone(), imported);
                 }

@@ -4,7 +4,7 @@
 //! encoded by the fitted transforms of the recipe, never fitted anew.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use data::{LabelKind, Source};
 use network::nearest;
@@ -109,6 +109,10 @@ struct Rewrite<'a> {
 }
 
 impl Rewrite<'_> {
+    fn file_path(&self) -> PathBuf {
+        std::path::absolute(self.file).unwrap_or_else(|_| self.file.to_owned())
+    }
+
     fn unfit(&self, reason: impl Into<String>) -> InputFailure {
         InputFailure::Unfit { stage: self.stage.to_owned(), reason: reason.into() }
     }
@@ -145,12 +149,21 @@ impl Rewrite<'_> {
     /// The file as the source that `stage` encodes, without its split, and with every column that is needed.
     fn source(&mut self, stage: &str, preprocess: &Preprocess) -> Result<String, InputFailure> {
         let declared = &self.compiled.sources[&preprocess.data].source;
-        let path = std::path::absolute(self.file).unwrap_or_else(|_| self.file.to_owned());
+        let path = self.file_path();
         let format = data::Format::of(&path).or(declared.format);
-        let format = format.or_else(|| data::Format::of(Path::new(&declared.path)));
+        let format = format.or_else(|| declared.declared_format());
         let text = path.to_string_lossy().into_owned();
-        let source = Source { format, id: declared.id.clone(), ..Source::new(text.clone()) };
-        let header = data::header(&path, &source)?;
+        // Every row is wanted. How a file is written is the recipe's to say only of files of its own format.
+        let mut source = Source { format, id: declared.id.clone(), ..Source::new(text.clone()) };
+        if format == declared.declared_format() {
+            let none = Source { split: None, filter: vec![], member: None, ..declared.clone() };
+            source = Source { path: source.path, format, id: source.id, ..none };
+        }
+        let derive = std::mem::take(&mut source.derive);
+        let mut header = data::header(&path, &source)?;
+        // What a label is derived from may be what nobody knows yet.
+        source.derive = derive.into_iter().filter(|(_, from)| header.contains(&from.column)).collect();
+        header.extend(source.derive.keys().cloned());
         let original = |name: &String| {
             preprocess.rename.iter().find(|(_, new)| *new == name).map_or(name, |(old, _)| old).clone()
         };
@@ -194,7 +207,12 @@ impl Rewrite<'_> {
         let mut planned_sources = plan.sources.clone();
         for (name, fact) in &self.sources {
             known.insert(name.clone(), fact.clone());
-            let source = sources::planned(name, fact, fact.source.path.clone().into());
+            let mut paths = vec![self.file_path()];
+            if fact.source.files.is_some() {
+                let declared = name.split_once('@').and_then(|(declared, _)| plan.sources.get(declared));
+                paths.extend(declared.and_then(|source| source.paths.last().cloned()));
+            }
+            let source = sources::planned(name, fact, paths);
             let source = source.map_err(|error| self.unfit(error.to_string()))?;
             planned_sources.insert(name.clone(), source);
         }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use data::{Format, Source};
-use network::{Network, nearest};
+use network::Network;
 use plan::{Diagnostic, Place};
 use stages::{Imported, LabelFact, SourceFact};
 
@@ -21,23 +21,30 @@ pub(crate) struct Search<'a> {
 }
 
 impl Search<'_> {
-    /// The file or folder that the path at `place` means.
-    fn find(&self, place: &Place, path: &str, folder: bool) -> Result<PathBuf, Diagnostic> {
+    /// The files or folders that the path or pattern at `place` means: one, or all that a pattern matches.
+    fn find(&self, place: &Place, path: &str, folder: bool) -> Result<Vec<PathBuf>, Diagnostic> {
         let file = self.files.get(self.root.file_of(place));
         // What the command line sets is relative to the recipe itself.
         let file = file.filter(|file| file.path != Path::new(SET_FILE)).or_else(|| self.files.first());
         let beside = file.and_then(|file| file.path.parent()).unwrap_or(Path::new(""));
         let mut looked: Vec<PathBuf> = vec![];
         let mut other = None;
+        let absolute = |path: PathBuf| std::path::absolute(&path).unwrap_or(path);
         for dir in std::iter::once(beside).chain(self.data_dirs.iter().map(PathBuf::as_path)) {
             let candidate = dir.join(path);
             match std::fs::metadata(&candidate) {
-                Ok(found) if found.is_dir() == folder => {
-                    return Ok(std::path::absolute(&candidate).unwrap_or(candidate));
-                }
+                Ok(found) if found.is_dir() == folder => return Ok(vec![absolute(candidate)]),
                 Ok(_) => other = Some(candidate),
                 Err(_) if looked.contains(&candidate) => {}
                 Err(_) => looked.push(candidate),
+            }
+            if data::is_pattern(path) {
+                let found = data::matching(&data::pattern_in(dir, path)).into_iter();
+                let found: Vec<PathBuf> =
+                    found.filter(|path| path.is_dir() == folder).map(absolute).collect();
+                if !found.is_empty() {
+                    return Ok(found);
+                }
             }
         }
         let what = if folder { "folder" } else { "file" };
@@ -45,11 +52,19 @@ impl Search<'_> {
             Some(other) => {
                 let is = if folder { "a file" } else { "a folder" };
                 let message = format!("`{}` is {is}, not a {what}", other.display());
-                Diagnostic::new("file-not-found", place.clone(), message)
+                let mut diagnostic = Diagnostic::new("file-not-found", place.clone(), message);
+                if !folder {
+                    let hint = "a folder of texts, one folder a class, needs format = \"texts\"";
+                    diagnostic = diagnostic.hint(hint);
+                }
+                diagnostic
             }
             None => {
                 let looked: Vec<String> = looked.iter().map(|path| format!("`{}`", path.display())).collect();
-                let message = format!("there is no {what} `{path}`");
+                let message = match data::is_pattern(path) {
+                    true => format!("no {what} matches `{path}`"),
+                    false => format!("there is no {what} `{path}`"),
+                };
                 let hint = format!(
                     "looked for {}; paths are relative to the recipe, then to each --data-dir and PIPELINE_DATA",
                     looked.join(", ")
@@ -59,56 +74,97 @@ impl Search<'_> {
         })
     }
 
-    /// What is known of a source, and where it lies if it was found.
+    /// What is known of a source, and where its files lie if they were all found: the tables in order, then the
+    /// folder of a column's files.
     pub(crate) fn source(
         &self,
         name: &str,
         source: Source,
         seed: u64,
         diagnostics: &mut Vec<Diagnostic>,
-    ) -> (SourceFact, Option<PathBuf>) {
+    ) -> (SourceFact, Option<Vec<PathBuf>>) {
         let place = Place::source(name);
         let problems = source.problems();
-        let readable = problems.iter().all(|problem| problem.field != "path");
+        // A header can be read where nothing is wrong with how the file is to be read.
+        let readable = problems
+            .iter()
+            .all(|problem| ["split", "where"].contains(&problem.field.split('.').next().unwrap_or("")));
         for problem in problems {
             let mut diagnostic = Diagnostic::new("source", inside(&place, &problem.field), problem.message);
             diagnostic.hint = problem.hint;
             diagnostics.push(diagnostic);
         }
-        let mut fact = SourceFact { file: source.path.clone(), columns: None, seed, source };
-        if fact.source.path.trim().is_empty() {
+        let file = source.path.iter().collect::<Vec<_>>().join("\n");
+        let mut fact = SourceFact { file, columns: None, seed, source };
+        if fact.source.path.is_empty() {
             return (fact, None);
         }
-        match self.find(&place.join("path"), &fact.source.path, false) {
-            Err(diagnostic) => {
-                diagnostics.push(diagnostic);
-                (fact, None)
-            }
-            Ok(path) => {
-                let resolved = path.canonicalize().unwrap_or_else(|_| path.clone());
-                fact.file = resolved.to_string_lossy().into_owned();
-                if readable {
-                    match data::header(&path, &fact.source) {
-                        Ok(columns) => fact.columns = Some(columns),
-                        Err(error) => {
-                            diagnostics.push(Diagnostic::new(
-                                "unreadable-data",
-                                place.join("path"),
-                                error.to_string(),
-                            ));
-                        }
-                    }
+        let Some(mut paths) = self.tables(&place, &fact.source, diagnostics) else { return (fact, None) };
+        let resolved = paths.iter().map(|path| path.canonicalize().unwrap_or_else(|_| path.clone()));
+        let resolved: Vec<String> = resolved.map(|path| path.to_string_lossy().into_owned()).collect();
+        fact.file = resolved.join("\n");
+        if readable {
+            match data::header_of(&paths, &fact.source) {
+                Ok(columns) => fact.columns = Some(columns),
+                Err(error) => {
+                    let at = inside(&place, &error.field());
+                    let mut diagnostic = Diagnostic::new("unreadable-data", at, error.to_string());
+                    diagnostic.hint = error.hint();
+                    diagnostics.push(diagnostic);
                 }
-                named_columns(name, &fact, diagnostics);
-                (fact, Some(path))
             }
         }
+        named_columns(name, &fact, diagnostics);
+        if let Some(files) = fact.source.files.as_ref().filter(|files| !files.folder.trim().is_empty()) {
+            match self.find(&place.join("files").join("folder"), &files.folder, true) {
+                Ok(folders) => paths.extend(folders.into_iter().take(1)),
+                Err(diagnostic) => {
+                    diagnostics.push(diagnostic);
+                    return (fact, None);
+                }
+            }
+        }
+        (fact, Some(paths))
+    }
+
+    /// A source's tables, if all were found.
+    fn tables(
+        &self,
+        place: &Place,
+        source: &Source,
+        diagnostics: &mut Vec<Diagnostic>,
+    ) -> Option<Vec<PathBuf>> {
+        let mut paths: Vec<PathBuf> = vec![];
+        let mut all = true;
+        for (at, path) in source.path.iter().enumerate() {
+            let place = match source.path.len() {
+                1 => place.join("path"),
+                _ => place.join("path").join(at),
+            };
+            match self.find(&place, path, source.is_folder(path)) {
+                Ok(found) => {
+                    if let Some(again) = found.iter().find(|path| paths.contains(path)) {
+                        let message = format!("`{}` is already among the files", again.display());
+                        let hint = "its rows would count twice";
+                        diagnostics.push(Diagnostic::new("source", place, message).hint(hint));
+                        all = false;
+                    }
+                    paths.extend(found);
+                }
+                Err(diagnostic) => {
+                    diagnostics.push(diagnostic);
+                    all = false;
+                }
+            }
+        }
+        all.then_some(paths)
     }
 
     /// What an `import` stage takes in, and its folder.
     pub(crate) fn import(&self, stage: &str, path: &str) -> Result<(Imported, PathBuf), Diagnostic> {
         let place = Place::stage(stage).join("path");
-        let folder = self.find(&place, path, true)?;
+        let mut folders = self.find(&place, path, true)?;
+        let folder = folders.swap_remove(0);
         let read = |name: &str| {
             std::fs::read(folder.join(name))
                 .map_err(|error| format!("cannot read `{name}` there: {}", reason(&error)))
@@ -147,42 +203,57 @@ impl Search<'_> {
 pub(crate) fn planned(
     name: &str,
     fact: &SourceFact,
-    path: PathBuf,
+    paths: Vec<PathBuf>,
 ) -> Result<plan::Source, serde_json::Error> {
     let mut source = fact.source.clone();
-    source.format = source.format.or_else(|| Format::of(&path));
+    source.format = source.format.or_else(|| paths.iter().find_map(|path| Format::of(path)));
+    if let Some(files) = &mut source.files {
+        // Where the folder lies is no part of how it is read.
+        files.folder.clear();
+    }
     let seed = match &mut source.split {
-        Some(split) if split.column.is_none() => Some(split.seed.take().unwrap_or(fact.seed)),
+        Some(split) if split.draws() => Some(split.seed.take().unwrap_or(fact.seed)),
         _ => None,
     };
     let mut reading = serde_json::to_value(&source)?;
     if let Some(reading) = reading.as_object_mut() {
         reading.remove("path");
     }
-    Ok(plan::Source { name: name.to_owned(), path, reading, seed })
+    Ok(plan::Source { name: name.to_owned(), paths, reading, seed })
 }
 
 /// Columns that the declaration itself names.
 fn named_columns(name: &str, fact: &SourceFact, diagnostics: &mut Vec<Diagnostic>) {
     let Some(columns) = &fact.columns else { return };
     let split = fact.source.split.as_ref();
-    let named = [
-        ("id", fact.source.id.as_ref()),
-        ("split.stratify", split.and_then(|split| split.stratify.as_ref())),
-        ("split.column", split.and_then(|split| split.column.as_ref())),
+    let mut named: Vec<(String, Option<&String>)> = vec![
+        ("id".into(), fact.source.id.as_ref()),
+        ("split.stratify".into(), split.and_then(|split| split.stratify.as_ref())),
+        ("split.column".into(), split.and_then(|split| split.column.as_ref())),
+        ("split.group".into(), split.and_then(|split| split.group.as_ref())),
+        ("split.time".into(), split.and_then(|split| split.time.as_ref())),
+        ("files.column".into(), fact.source.files.as_ref().map(|files| &files.column)),
     ];
+    for (at, condition) in fact.source.filter.iter().enumerate() {
+        named.push((format!("where.{at}.column"), Some(&condition.column)));
+    }
+    for (derived, condition) in &fact.source.derive {
+        named.push((format!("derive.{derived}.column"), Some(&condition.column)));
+    }
     for (field, column) in named {
         let Some(column) = column.filter(|column| !columns.contains(column)) else { continue };
-        let hint = match nearest(column, columns.iter().map(String::as_str)) {
-            Some(near) => format!("did you mean `{near}`?"),
-            None => format!("it has {}", columns.join(", ")),
-        };
+        let hint = stages::column_hint(column, columns);
         let message = format!("`{name}` has no column `{column}`");
-        diagnostics
-            .push(Diagnostic::new("missing-column", inside(&Place::source(name), field), message).hint(hint));
+        diagnostics.push(
+            Diagnostic::new("missing-column", inside(&Place::source(name), &field), message).hint(hint),
+        );
     }
 }
 
+/// A field of a declaration: its keys between points, numbers for elements of lists.
 fn inside(place: &Place, field: &str) -> Place {
-    place.extend(field.split('.').map(Into::into))
+    place.extend(field.split('.').map(|key| match key.parse::<usize>() {
+        Ok(index) => index.into(),
+        Err(_) => key.into(),
+    }))
 }

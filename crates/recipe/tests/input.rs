@@ -52,7 +52,7 @@ fn a_network_predicts_on_a_new_file() {
         assert_eq!(plan.stage(name), compiled.plan.stage(name));
     }
     let source = &plan.sources["reviews@new.csv"];
-    assert_eq!(source.path, path);
+    assert_eq!(source.paths, [path]);
     assert_eq!(source.reading, serde_json::json!({ "format": "csv", "id": "id" }));
     assert_eq!(source.seed, None);
 }

@@ -75,7 +75,8 @@ fn rendered(report: &Report) -> String {
 fn drawn(plan: &Plan) -> String {
     let mut text = format!("{} seed {}\n\n", plan.name, plan.seed);
     for source in plan.sources.values() {
-        writeln!(text, "source {} = {}", source.name, source.path.display()).unwrap();
+        let paths: Vec<String> = source.paths.iter().map(|path| path.display().to_string()).collect();
+        writeln!(text, "source {} = {}", source.name, paths.join(", ")).unwrap();
         writeln!(text, "  reading {}", source.reading).unwrap();
         if let Some(seed) = source.seed {
             writeln!(text, "  seed {seed}").unwrap();

@@ -15,7 +15,7 @@ use crate::training::Metric;
 pub struct SourceFact {
     /// Its declaration.
     pub source: Source,
-    /// The file, resolved; the path as written where it was not found.
+    /// The files, resolved, one a line; the paths as written where they were not found.
     pub file: String,
     /// Its header; `None` where it could not be read, which has been reported.
     pub columns: Option<Vec<String>>,
@@ -30,16 +30,18 @@ impl SourceFact {
             Some(split) => format!("{split:?} seed {}", split.seed.unwrap_or(self.seed)),
             None => String::new(),
         };
+        // Rows that a filter left out were in no part.
+        let split = if self.source.filter.is_empty() {
+            split
+        } else {
+            format!("{split} where {:?} {:?}", self.source.filter, self.source.derive)
+        };
         Rows { source: name.into(), file: self.file.clone(), split, parts: [].into() }
     }
 
     /// Parts that the split makes; a split column may make all.
     pub fn parts(&self) -> Vec<Part> {
-        match &self.source.split {
-            Some(split) if split.column.is_some() => Part::ALL.to_vec(),
-            Some(split) => split.fractions().into_iter().map(|(part, _)| part).collect(),
-            None => vec![],
-        }
+        self.source.split.as_ref().map(data::Split::parts).unwrap_or_default()
     }
 }
 

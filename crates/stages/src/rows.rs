@@ -9,7 +9,7 @@ use data::Part;
 pub struct Rows {
     /// The source's name, for messages.
     pub source: String,
-    /// The file, resolved: two sources of one file share rows.
+    /// The files, resolved, one a line: two sources with a file in common share rows.
     pub file: String,
     /// The split, seed included, as text; empty where there is none.
     pub split: String,
@@ -32,7 +32,14 @@ impl RowSet {
     ///
     /// Two different splits of one file are taken to share rows.
     pub fn overlap(&self, rows: &Rows) -> Option<String> {
-        self.0.iter().filter(|seen| seen.file == rows.file).find_map(|seen| {
+        let shares = |seen: &&Rows| seen.file.lines().any(|file| rows.file.lines().any(|own| own == file));
+        self.0.iter().filter(shares).find_map(|seen| {
+            if seen.file != rows.file {
+                return Some(format!(
+                    "`{}` and `{}` have a file in common, so rows may be shared",
+                    seen.source, rows.source
+                ));
+            }
             if seen.split != rows.split {
                 return Some(format!(
                     "`{}` and `{}` read the same file with different splits, so rows may be shared",
@@ -72,5 +79,7 @@ mod tests {
         let other = seen.overlap(&rows("b", "a.csv", "t", &[Part::Valid])).unwrap();
         assert!(other.contains("different splits"), "{other}");
         assert!(seen.overlap(&rows("a", "a.csv", "s", &[])).is_some());
+        let common = seen.overlap(&rows("c", "b.csv\na.csv", "s", &[Part::Valid])).unwrap();
+        assert_eq!(common, "`a` and `c` have a file in common, so rows may be shared");
     }
 }

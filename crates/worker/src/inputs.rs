@@ -4,10 +4,10 @@ use std::path::PathBuf;
 
 use plan::{Artifact, Blame, StageError, Task, Value};
 
-/// A source's file and how to read it.
+/// A source's files and how to read them.
 pub(crate) struct SourceInput {
-    /// The file or folder.
-    pub(crate) path: PathBuf,
+    /// The tables.
+    pub(crate) paths: Vec<PathBuf>,
     /// How to read it.
     pub(crate) source: data::Source,
     /// The seed of its split.
@@ -39,16 +39,31 @@ pub(crate) fn named_artifacts<'a>(
 pub(crate) fn source(task: &Task, port: &str) -> Result<SourceInput, StageError> {
     let input = task.inputs.iter().find(|input| input.port == port);
     match input.map(|input| &input.value) {
-        Some(Value::Source { path, source, seed }) => {
+        Some(Value::Source { paths, source, seed }) => {
             let mut source = source.clone();
             if let Some(table) = source.as_object_mut() {
-                table.insert("path".into(), path.to_string_lossy().into_owned().into());
+                let paths = paths.iter().map(|path| path.to_string_lossy().into_owned().into());
+                table.insert("path".into(), serde_json::Value::Array(paths.collect()));
             }
-            let source = serde_json::from_value(source).map_err(|error| {
+            let mut source: data::Source = serde_json::from_value(source).map_err(|error| {
                 StageError::new(Blame::Bug, format!("the source of `{}`: {error}", task.stage))
             })?;
-            Ok(SourceInput { path: path.clone(), source, seed: *seed })
+            let mut paths = paths.clone();
+            // The plan has the folder of a column's files after the tables.
+            if let Some(files) = &mut source.files {
+                files.folder = paths.pop().unwrap_or_default().to_string_lossy().into_owned();
+            }
+            Ok(SourceInput { paths, source, seed: *seed })
         }
+        _ => Err(missing(task, port)),
+    }
+}
+
+/// The folder at a port.
+pub(crate) fn folder(task: &Task, port: &str) -> Result<PathBuf, StageError> {
+    let input = task.inputs.iter().find(|input| input.port == port);
+    match input.map(|input| &input.value) {
+        Some(Value::Source { paths, .. }) if !paths.is_empty() => Ok(paths[0].clone()),
         _ => Err(missing(task, port)),
     }
 }

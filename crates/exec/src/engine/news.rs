@@ -60,8 +60,12 @@ impl Engine<'_> {
             let error = match self.identity.unchanged(source) {
                 Ok(true) => continue,
                 Ok(false) => {
-                    let path = source.path.display();
-                    let message = format!("`{path}` changed while the stage was reading it");
+                    let path = source.paths.first().map(|path| path.display().to_string());
+                    let path = path.unwrap_or_default();
+                    let message = match source.paths.len() {
+                        0 | 1 => format!("`{path}` changed while the stage was reading it"),
+                        _ => format!("`{path}` or a file beside it changed while the stage was reading them"),
+                    };
                     StageError::new(Blame::Input, message).hint("run again when the file is complete")
                 }
                 Err(error) => from_store(&error),

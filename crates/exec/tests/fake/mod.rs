@@ -120,7 +120,7 @@ fn inputs(task: &Task) -> String {
     let mut text = format!("{} {}", task.kind, task.seed);
     for input in &task.inputs {
         let content = match &input.value {
-            Value::Source { path, .. } => fs::read_to_string(path).unwrap(),
+            Value::Source { paths, .. } => fs::read_to_string(&paths[0]).unwrap(),
             Value::Artifact(artifact) => fs::read_to_string(&artifact.files["text"]).unwrap(),
         };
         text += &format!("\n{}={content}", input.port);

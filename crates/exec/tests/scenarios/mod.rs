@@ -90,7 +90,7 @@ impl Bench {
 
     fn plan(&self, stages: Vec<Stage>) -> Plan {
         let path = self.path("source.csv");
-        let source = Source { name: "source".into(), path, reading: json!({}), seed: Some(1) };
+        let source = Source { name: "source".into(), paths: vec![path], reading: json!({}), seed: Some(1) };
         Plan::new("recipe".into(), 0, BTreeMap::from([("source".into(), source)]), stages).unwrap()
     }
 

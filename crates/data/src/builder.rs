@@ -1,0 +1,144 @@
+//! A table while its files are read into it, one after the other.
+//!
+//! Invariant: between two rows every column has as many cells as there are rows.
+
+use std::path::{Path, PathBuf};
+
+use crate::error::{Error, Place};
+use crate::packed::Item;
+use crate::source::{Format, Source};
+use crate::texts;
+use crate::{delimited, lines};
+
+/// The cells of one column, one after the other.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Column {
+    text: String,
+    ends: Vec<usize>,
+}
+
+impl Column {
+    /// The cell at a row.
+    pub(crate) fn cell(&self, row: usize) -> &str {
+        let start = if row == 0 { 0 } else { self.ends[row - 1] };
+        &self.text[start..self.ends[row]]
+    }
+
+    /// Adds a cell below the others.
+    pub(crate) fn push(&mut self, cell: &str) {
+        self.text.push_str(cell);
+        self.ends.push(self.text.len());
+    }
+}
+
+/// A file that rows came from.
+#[derive(Clone, Debug)]
+pub(crate) struct TableFile {
+    origin: Origin,
+    /// The first of its rows in the table.
+    pub(crate) first: usize,
+    /// The column of each of the file's fields.
+    order: Vec<usize>,
+}
+
+#[derive(Clone, Debug)]
+enum Origin {
+    Item(Item, Format),
+    Folder(PathBuf),
+}
+
+impl TableFile {
+    /// Where a cell is, given its row's start, its column and, of a folder of texts, its file's name.
+    pub(crate) fn place(
+        &self,
+        source: &Source,
+        start: u64,
+        column: usize,
+        name: &str,
+    ) -> Result<Place, Error> {
+        let field = self.order.iter().position(|own| *own == column).unwrap_or(0);
+        match &self.origin {
+            Origin::Folder(root) => Ok(Place { path: root.join(name), line: 1, column: 1 }),
+            Origin::Item(item, Format::Jsonl) => lines::place(item, source, start),
+            Origin::Item(item, format) => delimited::place(item, source, *format, start, field),
+        }
+    }
+}
+
+/// A table that grows.
+pub(crate) struct Builder<'s> {
+    source: &'s Source,
+    pub(crate) names: Vec<String>,
+    pub(crate) columns: Vec<Column>,
+    /// Where each row starts in its unpacked, decoded file, to find the place of a cell that proves bad.
+    pub(crate) starts: Vec<u64>,
+    pub(crate) files: Vec<TableFile>,
+    /// The first file, with which later ones must agree.
+    first: PathBuf,
+}
+
+impl<'s> Builder<'s> {
+    pub(crate) fn new(source: &'s Source) -> Self {
+        Self { source, names: vec![], columns: vec![], starts: vec![], files: vec![], first: PathBuf::new() }
+    }
+
+    /// Starts a file with fields of these names, and says which column each field belongs to.
+    ///
+    /// # Errors
+    /// When it has not the columns of the files before it; their order does not matter.
+    pub(crate) fn file(
+        &mut self,
+        item: &Item,
+        format: Format,
+        names: Vec<String>,
+    ) -> Result<Vec<usize>, Error> {
+        self.start(Origin::Item(item.clone(), format), &item.shown(), names)
+    }
+
+    /// Starts a folder of texts.
+    pub(crate) fn texts(&mut self, folder: &Path) -> Result<(), Error> {
+        let names = texts::COLUMNS.map(ToOwned::to_owned).to_vec();
+        self.start(Origin::Folder(folder.into()), folder, names).map(drop)
+    }
+
+    fn start(&mut self, origin: Origin, path: &Path, names: Vec<String>) -> Result<Vec<usize>, Error> {
+        if self.files.is_empty() {
+            self.columns = names.iter().map(|_| Column::default()).collect();
+            self.names = names.clone();
+            self.first = path.into();
+        }
+        let order = agree(&self.first, &self.names, path, &names)?;
+        self.files.push(TableFile { origin, first: self.starts.len(), order: order.clone() });
+        Ok(order)
+    }
+
+    /// Starts a row, whose cells follow.
+    pub(crate) fn row(&mut self, start: u64) {
+        self.starts.push(start);
+    }
+
+    /// Adds a cell to a column.
+    pub(crate) fn cell(&mut self, column: usize, cell: &str) {
+        let unknown = self.source.na.iter().flatten().any(|na| na == cell);
+        self.columns[column].push(if unknown { "" } else { cell });
+    }
+}
+
+/// The column of each of a file's fields, where it has the columns of the first file.
+pub(crate) fn agree(
+    first: &Path,
+    names: &[String],
+    path: &Path,
+    own: &[String],
+) -> Result<Vec<usize>, Error> {
+    let lacks: Vec<String> = names.iter().filter(|name| !own.contains(name)).cloned().collect();
+    let order: Option<Vec<usize>> =
+        own.iter().map(|name| names.iter().position(|known| known == name)).collect();
+    match order {
+        Some(order) if lacks.is_empty() => Ok(order),
+        _ => {
+            let adds = own.iter().filter(|name| !names.contains(name)).cloned().collect();
+            Err(Error::OtherColumns { path: path.into(), first: first.into(), lacks, adds })
+        }
+    }
+}

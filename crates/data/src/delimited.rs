@@ -1,0 +1,161 @@
+//! Tables of delimited text: csv, tsv and their dialects.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use crate::builder::Builder;
+use crate::decode::{self, Undecodable};
+use crate::error::{Error, Place};
+use crate::packed::Item;
+use crate::scan::{Dialect, Scanner, Unclosed};
+use crate::source::{Format, Source};
+
+/// How the source's text is delimited.
+pub(crate) fn dialect(source: &Source, format: Format) -> Dialect {
+    let own = source.delimiter.as_ref().and_then(|delimiter| delimiter.bytes().next());
+    let of_format = if format == Format::Tsv { b'\t' } else { b',' };
+    Dialect { delimiter: own.unwrap_or(of_format), quote: source.quote.unwrap_or(true) }
+}
+
+/// The names of a file's columns; reads no more of it than its first record.
+pub(crate) fn header(item: &Item, source: &Source, format: Format) -> Result<Vec<String>, Error> {
+    let (dialect, path) = (dialect(source, format), item.shown());
+    let mut wanted = 64 * 1024;
+    loop {
+        let bytes = item.start(source, wanted)?;
+        let whole = (bytes.len() as u64) < wanted;
+        let (text, error) = match decode::decode(bytes, source.encoding.as_deref(), whole) {
+            Ok(text) => (text, None),
+            Err(Undecodable { before }) => (before, Some(())),
+        };
+        let whole = whole && error.is_none();
+        match record(&mut Scanner::new(&text, 0, dialect)) {
+            // A record that ends where the text ends may go on after it.
+            Ok((fields, end)) if end < text.len() || whole => return names(&path, &text, source, fields),
+            Err(error) if whole => return Err(unclosed(&path, &text, &error)),
+            _ if error.is_some() => return Err(undecodable(item, source, &text)),
+            _ => wanted *= 2,
+        }
+    }
+}
+
+/// Reads a whole file's rows into the table.
+pub(crate) fn read(item: &Item, source: &Source, format: Format, table: &mut Builder) -> Result<(), Error> {
+    let (dialect, path) = (dialect(source, format), item.shown());
+    let text = text(item, source)?;
+    let mut scanner = Scanner::new(&text, 0, dialect);
+    let fields = record(&mut scanner).map_err(|error| unclosed(&path, &text, &error))?.0;
+    let names = names(&path, &text, source, fields)?;
+    if source.header == Some(false) {
+        scanner = Scanner::new(&text, 0, dialect);
+    }
+    let width = names.len();
+    let order = table.file(item, format, names)?;
+    let in_order = order.iter().copied().eq(0..width);
+    let mut at = 0;
+    while let Some(field) = scanner.field().map_err(|error| unclosed(&path, &text, &error))? {
+        if at == 0 {
+            table.row(field.start as u64);
+        }
+        let (start, end, last) = (field.start, field.end, field.last);
+        if at < width {
+            table.cell(if in_order { at } else { order[at] }, &field.text);
+        }
+        at += 1;
+        if at > width || (last && at < width) {
+            let offset = if at > width { start } else { end };
+            let rest = if last { 0 } else { record(&mut scanner).map_or(0, |(fields, _)| fields.len()) };
+            let place = Place::of(&path, &text, offset);
+            let header = source.header != Some(false);
+            return Err(Error::Ragged { place, expected: width, found: at + rest, header });
+        }
+        if last {
+            at = 0;
+        }
+    }
+    Ok(())
+}
+
+/// Where a field of the row that starts at a byte is.
+pub(crate) fn place(
+    item: &Item,
+    source: &Source,
+    format: Format,
+    start: u64,
+    field: usize,
+) -> Result<Place, Error> {
+    let (text, path) = (text(item, source)?, item.shown());
+    let changed = || Error::damaged(&path, "the file changed while it was in use");
+    let start = usize::try_from(start).map_err(|_| changed())?;
+    if !text.is_char_boundary(start) {
+        return Err(changed());
+    }
+    let mut scanner = Scanner::new(&text, start, dialect(source, format));
+    let mut found = None;
+    for _ in 0..=field {
+        found = scanner.field().map_err(|_| changed())?;
+    }
+    Ok(Place::of(&path, &text, found.ok_or_else(changed)?.start))
+}
+
+/// The whole file as text.
+pub(crate) fn text(item: &Item, source: &Source) -> Result<String, Error> {
+    let bytes = item.bytes(source)?;
+    decode::decode(bytes, source.encoding.as_deref(), true)
+        .map_err(|Undecodable { before }| undecodable(item, source, &before))
+}
+
+/// The error for a file whose text ends, undecodable, after `before`.
+pub(crate) fn undecodable(item: &Item, source: &Source, before: &str) -> Error {
+    let place = Place::of(&item.shown(), before, before.len());
+    match &source.encoding {
+        Some(label) if !decode::is_utf8(Some(label)) => Error::Encoding { place, encoding: label.clone() },
+        _ => {
+            let start = item.start(source, 4).unwrap_or_default();
+            Error::NotUtf8 { place, looks_like: decode::announced(&start) }
+        }
+    }
+}
+
+fn unclosed(path: &Path, text: &str, error: &Unclosed) -> Error {
+    Error::UnclosedQuote { place: Place::of(path, text, error.start) }
+}
+
+/// The fields of the next record with their starts, and where it ends; no fields at the end of the text.
+fn record(scanner: &mut Scanner<'_>) -> Result<(Vec<(String, usize)>, usize), Unclosed> {
+    let (mut fields, mut end) = (Vec::new(), 0);
+    while let Some(field) = scanner.field()? {
+        end = field.end;
+        fields.push((field.text.into_owned(), field.start));
+        if field.last {
+            break;
+        }
+    }
+    Ok((fields, end))
+}
+
+/// The columns' names: declared ones, else those of the first record.
+fn names(
+    path: &Path,
+    text: &str,
+    source: &Source,
+    fields: Vec<(String, usize)>,
+) -> Result<Vec<String>, Error> {
+    if fields.is_empty() {
+        return Err(Error::Empty { path: path.into() });
+    }
+    if let Some(columns) = &source.columns {
+        if columns.len() != fields.len() {
+            let place = Place::of(path, text, fields[0].1);
+            return Err(Error::ColumnCount { place, named: columns.len(), found: fields.len() });
+        }
+        return Ok(columns.clone());
+    }
+    let mut seen = BTreeSet::new();
+    for (name, start) in &fields {
+        if !seen.insert(name) {
+            return Err(Error::DuplicateColumn { place: Place::of(path, text, *start), name: name.clone() });
+        }
+    }
+    Ok(fields.into_iter().map(|(name, _)| name).collect())
+}

@@ -1,0 +1,336 @@
+//! Sources beyond one plain csv file: dialects, several files, other formats, archives, filters, derived columns.
+#![expect(clippy::unwrap_used, reason = "a test that cannot set itself up has failed")]
+
+use std::fs;
+use std::io::Write;
+use std::path::PathBuf;
+
+use data::{Error, Source, Table, header_of};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+struct Folder(TempDir);
+
+impl Folder {
+    fn new(files: &[(&str, &[u8])]) -> Self {
+        let folder = Self(tempfile::tempdir().unwrap());
+        for (name, bytes) in files {
+            let path = folder.0.path().join(name);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, bytes).unwrap();
+        }
+        folder
+    }
+
+    /// Reads a declared source; paths are below the folder.
+    fn read(&self, source: Value) -> Result<Table, Error> {
+        let mut source: Source = serde_json::from_value(source).unwrap();
+        let problems = source.problems();
+        assert!(problems.is_empty(), "{problems:?}");
+        if let Some(files) = &mut source.files {
+            files.folder = self.0.path().join(&files.folder).to_string_lossy().into_owned();
+        }
+        let paths: Vec<PathBuf> = source.path.iter().map(|path| self.0.path().join(path)).collect();
+        let names = header_of(&paths, &source);
+        let table = Table::read_all(&paths, &source)?;
+        // What a check says of the columns is what there is.
+        assert_eq!(names.unwrap(), table.names());
+        Ok(table)
+    }
+
+    fn rows(&self, source: Value) -> Vec<Vec<String>> {
+        let table = self.read(source).unwrap();
+        let columns = table.names().len();
+        let row = |row| (0..columns).map(|column| table.cell(row, column).to_owned()).collect();
+        (0..table.rows()).map(row).collect()
+    }
+
+    /// The error's message without the folder's name, and its hint.
+    fn error(&self, source: Value) -> String {
+        let error = self.read(source).unwrap_err();
+        let folder = format!("{}/", self.0.path().display());
+        let hint = error.hint().unwrap_or_default();
+        format!("{error} = {hint}").replace(&folder, "")
+    }
+}
+
+#[test]
+fn dialects() {
+    let folder = Folder::new(&[
+        ("a.txt", b"good\t1\nsaid \"so\"\t0\n"),
+        ("b.csv", b"\"open;NA\nx;-\n"),
+        ("c.csv", b"num,name,size\n1,caf\xe9,2\n"),
+        ("d.csv", b"\xff\xfea\0,\0b\0\n\0\xac\x20,\0x\0"),
+    ]);
+    let rows =
+        folder.rows(json!({"path": "a.txt", "format": "tsv", "header": false, "columns": ["text", "label"]}));
+    assert_eq!(rows, [["good", "1"], ["said \"so\"", "0"]]);
+    let rows = folder.rows(json!({
+        "path": "b.csv", "header": false, "columns": ["a", "b"], "delimiter": ";", "quote": false, "na": ["NA", "-"],
+    }));
+    assert_eq!(rows, [["\"open", ""], ["x", ""]]);
+    let source = json!({"path": "c.csv", "columns": ["id", "what", "size"], "encoding": "latin-1"});
+    assert_eq!(folder.rows(source.clone()), [["1", "café", "2"]]);
+    assert_eq!(folder.read(source).unwrap().place(0, 2).unwrap().column, 8);
+    assert_eq!(folder.rows(json!({"path": "d.csv", "encoding": "utf-16"})), [["€", "x"]]);
+
+    assert_eq!(
+        folder.error(json!({"path": "c.csv", "columns": ["id", "what"], "encoding": "latin-1"})),
+        "c.csv:1:1: the file has 3 columns, `columns` names 2 = name every column of the file, in order"
+    );
+    assert_eq!(
+        folder.error(json!({"path": "c.csv"})),
+        "c.csv:2:6: the text is not UTF-8 = say its encoding, such as encoding = \"windows-1252\", \
+         or save it as UTF-8"
+    );
+    assert_eq!(
+        folder.error(json!({"path": "c.csv", "encoding": "shift_jis"})),
+        "c.csv:2:6: the text is not shift_jis = leave `encoding` out where the file is UTF-8"
+    );
+}
+
+#[test]
+fn several_files_are_one_table() {
+    let folder = Folder::new(&[
+        ("a.csv", b"x,y\n1,2\n"),
+        ("b.csv", b"y,x\n4,3\nbad,5\n"),
+        ("c.csv", b"x,z\n1,2\n"),
+        ("d.csv", b"x\n1\n"),
+        ("none.csv", b"x,y\n"),
+    ]);
+    let source = json!({"path": ["a.csv", "none.csv", "b.csv"]});
+    assert_eq!(folder.rows(source.clone()), [["1", "2"], ["3", "4"], ["5", "bad"]]);
+    let place = folder.read(source).unwrap().place(2, 1).unwrap();
+    assert_eq!((place.path.file_name().unwrap().to_str(), place.line, place.column), (Some("b.csv"), 3, 1));
+    let hint = "name the columns alike with `columns`, or declare the file as a source of its own";
+    assert_eq!(
+        folder.error(json!({"path": ["a.csv", "c.csv"]})),
+        format!("c.csv: the file has `z` and lacks `y`, unlike `a.csv` = {hint}")
+    );
+    assert_eq!(
+        folder.error(json!({"path": ["a.csv", "d.csv"]})),
+        format!("d.csv: the file lacks `y`, which `a.csv` has = {hint}")
+    );
+    let renamed = json!({"path": ["a.csv", "c.csv"], "columns": ["x", "y"]});
+    assert_eq!(folder.rows(renamed), [["1", "2"], ["1", "2"]]);
+}
+
+#[test]
+fn lines_of_json() {
+    let text = "\u{feff}{\"a\": \"x\\n\\u00e9\", \"b\": 1.50, \"c\": {\"d\": [1, 2]}}\r\n\n\
+                {\"b\": null, \"a\": true}\n{}\n";
+    let folder = Folder::new(&[
+        ("a.jsonl", text.as_bytes()),
+        ("bad.jsonl", b"{\"a\": 1}\n{\"a\": }\n"),
+        ("list.jsonl", b"[1]\n"),
+        ("twice.jsonl", b"{\"a\": 1, \"a\": 2}\n"),
+        ("late.jsonl", format!("{}{{\"a\":1,\"z\":2}}\n", "{\"a\":1}\n".repeat(300)).as_bytes()),
+        ("empty.jsonl", b"\n"),
+    ]);
+    let rows = folder.rows(json!({"path": "a.jsonl"}));
+    assert_eq!(rows, [["x\né", "1.50", "{\"d\": [1, 2]}"], ["true", "", ""], ["", "", ""]]);
+    assert_eq!(folder.rows(json!({"path": "a.jsonl", "columns": ["b"], "na": ["1.50"]})), [[""], [""], [""]]);
+    let place = folder.read(json!({"path": "a.jsonl"})).unwrap().place(1, 0).unwrap();
+    assert_eq!((place.line, place.column), (3, 1));
+    let says = |path: &str| folder.error(json!({"path": path}));
+    assert_eq!(says("bad.jsonl"), "bad.jsonl:2:7: expected value = every line is one JSON object");
+    assert_eq!(
+        says("list.jsonl"),
+        "list.jsonl:1:1: invalid type: sequence, expected a JSON object = every line is one JSON object"
+    );
+    assert_eq!(says("twice.jsonl"), "twice.jsonl:1:1: the column `a` is there twice = rename one of the two");
+    assert_eq!(
+        says("late.jsonl"),
+        "late.jsonl:301:1: the key `z` is in none of the first 200 lines = name the keys to read: columns = [...]"
+    );
+    assert_eq!(says("empty.jsonl"), "empty.jsonl: the file is empty = ");
+    let source: Source = serde_json::from_value(json!({"path": "a.jsonl", "columns": ["bb"]})).unwrap();
+    let error = Table::read(&folder.0.path().join("a.jsonl"), &source).unwrap_err();
+    assert_eq!(error.hint().unwrap(), "did you mean `b`?");
+}
+
+fn tar(files: &[(&str, &[u8])]) -> Vec<u8> {
+    let mut archive = tar::Builder::new(Vec::new());
+    for (name, bytes) in files {
+        let mut header = tar::Header::new_gnu();
+        // The crate refuses to write what a hostile archive holds, so the name is put there by hand.
+        header.as_mut_bytes()[..name.len()].copy_from_slice(name.as_bytes());
+        header.set_size(bytes.len() as u64);
+        header.set_mode(0o644);
+        header.set_entry_type(tar::EntryType::Regular);
+        header.set_cksum();
+        archive.append(&header, *bytes).unwrap();
+    }
+    archive.into_inner().unwrap()
+}
+
+fn gzip(bytes: &[u8]) -> Vec<u8> {
+    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+    encoder.write_all(bytes).unwrap();
+    encoder.finish().unwrap()
+}
+
+fn zip(files: &[(&str, &[u8])]) -> Vec<u8> {
+    let mut archive = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
+    for (name, bytes) in files {
+        archive.start_file(*name, zip::write::SimpleFileOptions::default()).unwrap();
+        archive.write_all(bytes).unwrap();
+    }
+    archive.finish().unwrap().into_inner()
+}
+
+#[test]
+fn compressed_files_and_archives() {
+    let (one, two): (&[u8], &[u8]) = (b"x,y\n1,2\n", b"x,y\n3,4\n");
+    let files: [(&str, &[u8]); 3] = [("data/b.csv", two), ("data/a.csv", one), ("README.md", b"words")];
+    let folder = Folder::new(&[
+        ("a.csv.zst", &zstd::encode_all(one, 3).unwrap()),
+        ("a.csv.zip", &zip(&[("a.csv", one), ("__MACOSX/a.csv", b"?")])),
+        ("all.zip", &zip(&files)),
+        ("all.tar.gz", &gzip(&tar(&files))),
+        ("all.tgz", &gzip(&tar(&files))),
+        ("all.tar.zst", &zstd::encode_all(tar(&files).as_slice(), 3).unwrap()),
+        ("all.tar", &tar(&files)),
+    ]);
+    for path in ["a.csv.zst", "a.csv.zip"] {
+        assert_eq!(folder.rows(json!({"path": path})), [["1", "2"]]);
+    }
+    for path in ["all.zip", "all.tar.gz", "all.tgz", "all.tar.zst", "all.tar"] {
+        assert_eq!(folder.rows(json!({"path": path, "member": "data/*.csv"})), [["1", "2"], ["3", "4"]]);
+        assert_eq!(folder.rows(json!({"path": path, "member": "data/b.csv"})), [["3", "4"]]);
+        let several = folder.error(json!({"path": path}));
+        let hint = "say member = \"...\": it has `data/a.csv`, `data/b.csv`";
+        assert_eq!(several, format!("{path}: the archive has several tables = {hint}"));
+        let none = folder.error(json!({"path": path, "member": "c.csv"}));
+        let hint = "say member = \"...\": it has `README.md`, `data/a.csv`, `data/b.csv`";
+        assert_eq!(none, format!("{path}: the archive has no file `c.csv` = {hint}"));
+    }
+}
+
+#[test]
+fn hostile_archives() {
+    let zeros = vec![b'\n'; 100_000];
+    let bomb = [b"x\n".as_slice(), &zeros].concat();
+    let flipped = {
+        let mut bytes = zip(&[("a.csv", b"x\n1\n")]);
+        bytes[40] ^= 1;
+        bytes
+    };
+    let folder = Folder::new(&[
+        ("bomb.csv.gz", &gzip(&bomb)),
+        ("bomb.csv.zst", &zstd::encode_all(bomb.as_slice(), 3).unwrap()),
+        ("bomb.csv.zip", &zip(&[("bomb.csv", &bomb)])),
+        ("bomb.tar.gz", &gzip(&tar(&[("bomb.csv", &bomb)]))),
+        ("out.zip", &zip(&[("../a.csv", b"x\n1\n")])),
+        ("out.tar", &tar(&[("../../a.csv", b"x\n1\n")])),
+        ("root.tar", &tar(&[("/etc/a.csv", b"x\n1\n")])),
+        ("flipped.zip", &flipped),
+        ("cut.zip", &zip(&[("a.csv", b"x\n1\n")])[..60]),
+        ("cut.csv.zst", &zstd::encode_all(bomb.as_slice(), 3).unwrap()[..15]),
+        ("not.csv.zst", b"x\n1\n"),
+    ]);
+    let hint = "where it may, set unpacked-limit above 1000";
+    for path in ["bomb.csv.gz", "bomb.csv.zst", "bomb.csv.zip", "bomb.tar.gz"] {
+        let error = folder.error(json!({"path": path, "unpacked-limit": 1000}));
+        assert_eq!(error, format!("{path}: the file unpacks to more than 1000 bytes = {hint}"));
+        let error = folder.error(json!({"path": path, "unpacked-limit": 200_000}));
+        assert!(error.contains("no rows"), "{error}");
+    }
+    for (path, name) in [("out.zip", "../a.csv"), ("out.tar", "../../a.csv"), ("root.tar", "/etc/a.csv")] {
+        let error = folder.error(json!({"path": path}));
+        assert!(error.starts_with(&format!("{path}: the file `{name}` leads out of the archive")), "{error}");
+    }
+    for (path, says) in [
+        ("flipped.zip", "flipped.zip: the"),
+        ("cut.zip", "cut.zip: the archive is damaged"),
+        ("cut.csv.zst", "cut.csv.zst: the compressed file is cut off"),
+        ("not.csv.zst", "not.csv.zst: the file is not Zstandard, though its name says so"),
+    ] {
+        let error = folder.error(json!({"path": path}));
+        assert!(error.starts_with(says), "{error}");
+    }
+}
+
+#[test]
+fn texts_by_class() {
+    let files: [(&str, &[u8]); 6] = [
+        ("t/pos/b.txt", b"\xef\xbb\xbfgood, \"very\"\n"),
+        ("t/pos/a.txt", b"fine"),
+        ("t/neg/deep/c.txt", b"bad"),
+        ("t/neg/.hidden", b"?"),
+        ("t/README", b"?"),
+        ("bad/neg/x.txt", b"a\nb\xff"),
+    ];
+    let folder = Folder::new(&files);
+    let expected = [
+        ["bad", "neg", "neg/deep/c.txt"],
+        ["fine", "pos", "pos/a.txt"],
+        ["good, \"very\"\n", "pos", "pos/b.txt"],
+    ];
+    let source = json!({"path": "t", "format": "texts"});
+    let table = folder.read(source.clone()).unwrap();
+    assert_eq!(table.names(), ["text", "label", "file"]);
+    assert!(table.place(1, 0).unwrap().path.ends_with("t/pos/a.txt"));
+    assert_eq!(folder.rows(source), expected);
+    let packed: Vec<(&str, &[u8])> =
+        files[..5].iter().map(|(name, bytes)| (name.strip_prefix("t/").unwrap(), *bytes)).collect();
+    let archive = Folder::new(&[("t.tar.gz", &gzip(&tar(&packed)))]);
+    assert_eq!(archive.rows(json!({"path": "t.tar.gz", "format": "texts"})), expected);
+    let error = folder.error(json!({"path": "bad", "format": "texts"}));
+    assert!(error.starts_with("bad/neg/x.txt:2:2: the text is not UTF-8"), "{error}");
+    fs::create_dir(folder.0.path().join("empty")).unwrap();
+    let error = folder.error(json!({"path": "empty", "format": "texts"}));
+    assert_eq!(error, "empty: no class folder in it holds a text file = ");
+}
+
+#[test]
+fn a_column_names_files() {
+    let folder = Folder::new(&[
+        ("a.csv", b"file,y\na.txt,1\nsub/b.txt,0\n"),
+        ("gone.csv", b"file,y\na.txt,1\nc.txt,0\n"),
+        ("out.csv", b"file,y\n../a.csv,1\n"),
+        ("link.csv", b"file,y\nlink,1\n"),
+        ("texts/a.txt", b"one\ntwo"),
+        ("texts/sub/b.txt", b"three"),
+    ]);
+    std::os::unix::fs::symlink("../a.csv", folder.0.path().join("texts/link")).unwrap();
+    let source = |path: &str| json!({"path": path, "files": {"column": "file", "folder": "texts"}});
+    assert_eq!(folder.rows(source("a.csv")), [["one\ntwo", "1"], ["three", "0"]]);
+    let says = |path: &str| folder.error(source(path));
+    assert_eq!(says("gone.csv"), "gone.csv:3:1: `c.txt`: there is no such file = ");
+    assert_eq!(says("out.csv"), "out.csv:2:1: `../a.csv`: the name leads out of the folder = ");
+    assert_eq!(says("link.csv"), "link.csv:2:1: `link`: the name leads out of the folder = ");
+}
+
+#[test]
+fn filters_and_derived_columns() {
+    let folder = Folder::new(&[
+        ("a.csv", b"rating,kind\n9,x\n3,x\n,y\n7,y\n"),
+        ("b.csv", b"rating,kind\n1,y\nmany,y\n6,z\n"),
+    ]);
+    let derived = json!({"positive": {"column": "rating", "above": 5}});
+    let rows = folder.rows(json!({"path": "a.csv", "derive": derived}));
+    assert_eq!(rows, [["9", "x", "1"], ["3", "x", "0"], ["", "y", ""], ["7", "y", "1"]]);
+    let source = json!({
+        "path": ["a.csv", "b.csv"],
+        "na": ["many"],
+        "derive": derived,
+        "where": [{"column": "positive", "one-of": ["1"]}, {"column": "kind", "none-of": ["x"]}],
+    });
+    assert_eq!(folder.rows(source.clone()), [["7", "y", "1"], ["6", "z", "1"]]);
+    let place = folder.read(source).unwrap().place(1, 2).unwrap();
+    assert_eq!((place.path.file_name().unwrap().to_str(), place.line, place.column), (Some("b.csv"), 4, 1));
+    assert_eq!(
+        folder.error(json!({"path": "b.csv", "where": [{"column": "rating", "below": 5}]})),
+        "b.csv:3:1: `many` in column `rating` is compared with a number, and is none = \
+         `na = [...]` says which cells are empty"
+    );
+    assert_eq!(
+        folder.error(json!({"path": "a.csv", "where": [{"column": "rating", "below": 0}]})),
+        "a.csv: none of the 4 rows passes `where` = make the conditions wider"
+    );
+    assert_eq!(
+        folder.error(json!({"path": "a.csv", "derive": {"kind": {"column": "rating", "above": 5}}})),
+        "a.csv: the derived column `kind` is also a column of the file = give the derived column another name"
+    );
+}
