@@ -6,16 +6,25 @@
 
 mod batches;
 mod block;
+mod builder;
 mod category;
 mod chain;
 mod check;
+mod condition;
 mod dataset;
+mod date;
+mod decode;
+mod delimited;
 mod encoded;
 mod error;
 mod label;
+mod lines;
 mod map;
 mod moment;
 mod numbers;
+mod packed;
+mod part;
+mod paths;
 mod pca;
 mod random;
 mod scan;
@@ -25,23 +34,27 @@ mod step;
 mod table;
 mod terms;
 mod text;
+mod texts;
 mod transform;
 mod vocabulary;
 mod words;
 
 pub use batches::{Order, batches};
 pub use check::{ChainProblem, check_chain};
+pub use condition::Condition;
 pub use dataset::{Dataset, PaddedBatch, SparseBatch};
 pub use encoded::{ColumnDescription, DESCRIPTION_FILE, Description, Encoded, PartDescription, TENSORS_FILE};
 pub use error::{Error, Place};
 pub use label::{FittedLabel, LabelKind, Labels};
+pub use part::{Part, Split};
+pub use paths::{Paths, is_pattern, matching, pattern_in};
 pub use random::Draws;
-pub use source::{Format, Part, Problem, Source, Split};
+pub use source::{Format, Problem, Source, TextFiles, UNPACKED_LIMIT};
 pub use split::assign;
 pub use step::{
     Bins, ColumnType, Count, Cut, Date, DatePart, Fill, Frequent, Impute, ImputeFitted, Index, Norm, Pca,
     Replace, Step, Target, TfIdf, Tokenize,
 };
-pub use table::{Table, header, unknown_column};
+pub use table::{Table, header, header_of, unknown_column};
 pub use transform::{Fitted, FittedColumn, LearntSteps, Spec, Transform};
 pub use vocabulary::{PAD, UNK, Vocabulary};

@@ -14,7 +14,7 @@ pub(crate) fn run(params: &Preprocess, task: &Task, report: Report<'_>) -> Resul
         report(Progress::Step { phase: phase.into(), done, total: 3, unit: "steps".into() });
     };
     step("read", 0);
-    let table = data::Table::read(&input.path, &input.source).or_stage()?;
+    let table = data::Table::read_all(&input.paths, &input.source).or_stage()?;
     // The source names its columns as the file does, so the split comes before the renaming.
     let parts = data::assign(&table, &input.source, input.seed).or_stage()?;
     let table = table.renamed(&params.rename).or_stage()?;
