@@ -1,5 +1,7 @@
 //! Weights in and out, freezing, dropout.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use network::{Input, Network};

@@ -10,7 +10,7 @@ use nn::Module;
 use plan::Progress;
 use serde::{Deserialize, Serialize};
 use stages::{Loss, Metric, Training};
-use torch::{Device, Tensor, guard, set_threads, values, weights};
+use torch::{Device, Tensor, guard, keep_freed_memory, set_threads, values, weights};
 
 use crate::batch::Loader;
 use crate::checkpoint::{Checkpoint, Found, Tensors};
@@ -42,6 +42,9 @@ pub struct Job<'a> {
     /// Threads to use; changes speed only.
     pub threads: usize,
 }
+
+/// Part, then metric, then value.
+type PartMetrics = BTreeMap<String, BTreeMap<String, f64>>;
 
 /// The metrics of an epoch.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -82,6 +85,7 @@ pub fn fit(
     progress: &mut dyn FnMut(Progress) -> ControlFlow<()>,
 ) -> Result<Fitted, Error> {
     set_threads(job.threads)?;
+    keep_freed_memory();
     let run = Run::new(module, job)?;
     let identity = run.identity()?;
     let mut optimizer = Optimizer::new(&job.training.optimizer, &run.module, job.threads)?;
@@ -222,7 +226,7 @@ impl<'a> Run<'a> {
     }
 
     /// Metrics of those `parts` that have rows.
-    fn measure(&self, parts: &[Part]) -> Result<BTreeMap<String, BTreeMap<String, f64>>, Error> {
+    fn measure(&self, parts: &[Part]) -> Result<PartMetrics, Error> {
         let mut found = BTreeMap::new();
         for part in parts {
             let rows = if *part == Part::Train { &self.train } else { &self.valid };
@@ -240,7 +244,7 @@ impl<'a> Run<'a> {
         optimizer: &mut Optimizer,
         epoch: usize,
         progress: &mut dyn FnMut(Progress) -> ControlFlow<()>,
-    ) -> Result<(BTreeMap<String, BTreeMap<String, f64>>, f64), Error> {
+    ) -> Result<(PartMetrics, f64), Error> {
         let Job { training, seed, .. } = self.job;
         let clock = Instant::now();
         let mut reported = clock;

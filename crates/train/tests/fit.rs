@@ -1,5 +1,7 @@
 //! The training loop: learning, resuming, stopping, freezing.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::ops::ControlFlow;

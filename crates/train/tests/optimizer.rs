@@ -1,9 +1,11 @@
 //! Optimisers and metrics against torch.optim's and scikit-learn's numbers (`reference.py` made them).
 
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use std::collections::BTreeMap;
 
 use network::{Input, Network};
-use nn::{Gradient, Module, RowGradient};
+use nn::{Column, Gradient, Module, RowGradient};
 use serde_json::{Value, json};
 use stages::{Loss, Metric};
 use torch::{Device, Kind, Tensor, values};
@@ -45,7 +47,8 @@ fn module() -> Module {
 }
 
 fn gradients(step: usize) -> BTreeMap<String, Gradient> {
-    let rows: Vec<u32> = (0..ROWS - 1).filter(|row| step % (row + 2) == 0).map(|row| row as u32).collect();
+    let rows: Vec<u32> =
+        (0..ROWS - 1).filter(|row| step.is_multiple_of(row + 2)).map(|row| row as u32).collect();
     let sine = |at: f64| at.sin() as f32;
     let values = rows
         .iter()
@@ -88,6 +91,52 @@ fn optimizers_match_pytorch() {
             for (found, expected) in found.iter().zip(numbers::<f32>(&expected[key])) {
                 assert!((found - expected).abs() < 1e-6, "{name} {param}: {found} is not {expected}");
             }
+        }
+    }
+}
+
+/// A tensor of the networks' reference.
+fn tensor(value: &Value) -> Tensor {
+    Tensor::from_slice(&numbers::<f32>(&value["values"])).reshape(numbers::<i64>(&value["shape"]))
+}
+
+#[test]
+fn five_steps_of_whole_networks_match_pytorch() {
+    let reference: Value = serde_json::from_str(include_str!("../../nn/tests/reference.json")).unwrap();
+    let ids: Vec<Vec<i64>> = serde_json::from_value(reference["ids"].clone()).unwrap();
+    let ids = ids.concat();
+    let lengths = Tensor::from_slice(&numbers::<i64>(&reference["lengths"]));
+    let settings = json!({ "kind": "adam", "lr": 1e-2, "weight-decay": 1e-2 });
+    let settings: stages::Optimizer = serde_json::from_value(settings).unwrap();
+    for (name, loss) in [("gru", Loss::BinaryCrossEntropy), ("lstm", Loss::CategoricalCrossEntropy)] {
+        let case = &reference[name];
+        let tensors = |value: &Value| -> BTreeMap<String, Tensor> {
+            value.as_object().unwrap().iter().map(|(name, value)| (name.clone(), tensor(value))).collect()
+        };
+        let network = Network {
+            inputs: BTreeMap::from([("text".to_owned(), Input::Sequence { vocabulary: Some(11) })]),
+            layers: serde_json::from_value(case["layers"].clone()).unwrap(),
+            output: None,
+            frozen: Default::default(),
+        };
+        let module = Module::with_weights(&network, &tensors(&case["weights"]), Device::Cpu).unwrap();
+        let mut optimizer = Optimizer::new(&settings, &module, 2).unwrap();
+        let labels = Tensor::from_slice(&numbers::<i64>(&case["labels"]));
+        let column = Column::Sequence {
+            ids: Tensor::from_slice(&ids).reshape([5, -1]),
+            lengths: lengths.shallow_clone(),
+        };
+        let inputs = BTreeMap::from([("text".to_owned(), column)]);
+        for step in 0..5 {
+            optimizer.catch_up(&module, "embed.weight", &ids).unwrap();
+            let pass = module.train(&inputs, step).unwrap();
+            let loss = train::loss(loss, &pass.output, &labels).unwrap();
+            optimizer.step(&module, &module.gradients(&pass, &loss).unwrap()).unwrap();
+        }
+        optimizer.settle(&module).unwrap();
+        for (param, expected) in tensors(&case["after_adam"]) {
+            let off = (module.tensor(&param).unwrap().detach() - expected).abs().max().double_value(&[]);
+            assert!(off < 1e-5, "{name} {param}: off by {off}");
         }
     }
 }
