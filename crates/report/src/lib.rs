@@ -13,12 +13,14 @@ mod curves;
 mod font;
 mod labels;
 mod legend;
+pub mod mlflow;
 pub mod page;
 mod palette;
 mod png;
 pub mod quality;
 mod scatter;
 mod svg;
+pub mod tensorboard;
 
 pub use bars::{bars, importances};
 pub use curves::{Series, curves};

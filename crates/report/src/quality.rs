@@ -60,7 +60,11 @@ fn counts(scores: &[f64], positive: &[bool]) -> Option<Vec<(f64, usize, usize)>>
     let mut counts: Vec<(f64, usize, usize)> = vec![];
     let (mut right, mut wrong) = (0, 0);
     for row in order {
-        if positive[row] { right += 1 } else { wrong += 1 }
+        if positive[row] {
+            right += 1
+        } else {
+            wrong += 1
+        }
         match counts.last_mut() {
             Some(last) if last.0 == scores[row] => *last = (scores[row], right, wrong),
             _ => counts.push((scores[row], right, wrong)),

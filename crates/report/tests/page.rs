@@ -17,13 +17,8 @@ fn page(text: &str) -> Page {
         predicted: vec![1, 1, 0, 0],
         scores: vec![0.75, 0.5, 0.25, 0.125],
     };
-    let mistake = Mistake {
-        id: text(),
-        label: text(),
-        said: text(),
-        how: text(),
-        cells: vec![(text(), text())],
-    };
+    let mistake =
+        Mistake { id: text(), label: text(), said: text(), how: text(), cells: vec![(text(), text())] };
     Page {
         name: text(),
         notes: vec![text()],

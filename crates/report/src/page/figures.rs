@@ -22,7 +22,11 @@ const NEAR: f64 = 0.004;
 pub(super) fn histories(histories: &[History]) -> Vec<Group> {
     let groups = histories.iter().map(|history| Group {
         title: history.stage.clone(),
-        figures: history.metrics.iter().filter_map(|(metric, series)| curve(history, metric, series)).collect(),
+        figures: history
+            .metrics
+            .iter()
+            .filter_map(|(metric, series)| curve(history, metric, series))
+            .collect(),
     });
     groups.filter(|group| !group.figures.is_empty()).collect()
 }
@@ -173,7 +177,9 @@ fn numbers(evaluations: &[Evaluation]) -> impl Iterator<Item = Group> {
 
 pub(super) fn matrices(evaluations: &[Evaluation]) -> Vec<Matrix> {
     let matrix = |evaluation: &Evaluation| {
-        let Some(Scores::Classes { classes, labels, predicted, .. }) = &evaluation.scores else { return None };
+        let Some(Scores::Classes { classes, labels, predicted, .. }) = &evaluation.scores else {
+            return None;
+        };
         if classes.len() > MATRIX {
             return None;
         }
@@ -201,11 +207,8 @@ pub(super) fn bars(importances: &Importances) -> Bars {
 }
 
 pub(super) fn projection(projection: &Projection) -> Option<Figure> {
-    let dots = projection.points.iter().map(|(name, group, at)| Dot {
-        at: *at,
-        name: name.clone(),
-        group: *group,
-    });
+    let dots =
+        projection.points.iter().map(|(name, group, at)| Dot { at: *at, name: name.clone(), group: *group });
     let plot =
         Plot { size: WIDE, groups: projection.groups.clone(), dots: dots.collect(), ..Plot::default() };
     figure(&projection.stage, &plot)

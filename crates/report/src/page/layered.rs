@@ -7,7 +7,7 @@
 /// Between neighbours of a layer.
 const GAP: f64 = 16.0;
 /// Between layers.
-const ALLEY: f64 = 44.0;
+const ALLEY: f64 = 38.0;
 /// What an edge takes where it passes a layer.
 const TRACK: f64 = 4.0;
 const SWEEPS: usize = 24;
@@ -230,11 +230,11 @@ mod tests {
         // a -> b -> d, a -> c -> d, a -> d
         let layout = layered(&[(100.0, 40.0); 4], &[(0, 1), (0, 2), (1, 3), (2, 3), (0, 3)]);
         let [a, b, c, d] = layout.places[..] else { panic!() };
-        assert_eq!((a.0, b.0, c.0, d.0), (50.0, 194.0, 194.0, 338.0));
+        assert_eq!((a.0, b.0, c.0, d.0), (50.0, 188.0, 188.0, 326.0));
         assert!((b.1 - c.1).abs() >= 40.0 + GAP, "{b:?} {c:?}");
-        assert_eq!(layout.size.0, 388.0);
+        assert_eq!(layout.size.0, 376.0);
         let shortcut = &layout.paths[4];
-        assert_eq!((shortcut[0], shortcut[3]), ((100.0, a.1), (288.0, d.1)));
+        assert_eq!((shortcut[0], shortcut[3]), ((100.0, a.1), (276.0, d.1)));
         // It passes the middle layer level, outside of both nodes.
         assert_eq!(shortcut[1].1, shortcut[2].1);
         assert!([b, c].iter().all(|node| (node.1 - shortcut[1].1).abs() > 20.0));

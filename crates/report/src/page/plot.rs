@@ -133,9 +133,7 @@ impl Plot {
     fn scales(&self) -> Option<(Scale, Scale)> {
         let points = || {
             let of_lines = self.lines.iter().flat_map(|line| line.points.iter().copied());
-            of_lines
-                .chain(self.dots.iter().map(|dot| dot.at))
-                .filter(|(x, y)| x.is_finite() && y.is_finite())
+            of_lines.chain(self.dots.iter().map(|dot| dot.at)).filter(|(x, y)| x.is_finite() && y.is_finite())
         };
         points().next()?;
         if self.unit {
@@ -161,7 +159,8 @@ impl Plot {
         };
         let values = |&at: &usize| {
             let (x, y) = line.points[at];
-            let extra = line.extra.get(at).map_or_else(String::new, |value| format!(" {}", four_digits(*value)));
+            let extra =
+                line.extra.get(at).map_or_else(String::new, |value| format!(" {}", four_digits(*value)));
             format!("{} {}{extra}", four_digits(x), four_digits(y))
         };
         let join = |texts: Vec<String>, by: &str| texts.join(by);
@@ -233,12 +232,7 @@ impl Plot {
     }
 }
 
-fn axes(
-    out: &mut String,
-    frame: Frame,
-    (x, y): (&Scale, &Scale),
-    place: &impl Fn((f64, f64)) -> (f64, f64),
-) {
+fn axes(out: &mut String, frame: Frame, (x, y): (&Scale, &Scale), place: &impl Fn((f64, f64)) -> (f64, f64)) {
     for (value, tick) in x.ticks() {
         let (at, _) = place((value, y.low));
         line(out, "grid", (at, frame.top), (at, frame.bottom));
