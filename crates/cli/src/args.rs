@@ -132,6 +132,27 @@ pub(crate) enum Command {
         #[arg(long, value_name = "FILE")]
         output: Option<PathBuf>,
     },
+    /// Write what a recipe has made as one HTML page
+    Report {
+        /// The recipe
+        recipe: PathBuf,
+        /// The page; an earlier page is replaced, no other file is
+        #[arg(short, long, value_name = "FILE", default_value = "report.html")]
+        output: PathBuf,
+        /// Writes the numbers as TensorBoard event files, too
+        #[arg(long, value_name = "DIR")]
+        tensorboard: Option<PathBuf>,
+        /// Writes the numbers in the layout of MLflow's folder `mlruns`, too
+        #[arg(long, value_name = "DIR")]
+        mlflow: Option<PathBuf>,
+    },
+    /// Say what two runs or two recipes differ in: texts, fields of keys, numbers
+    Diff {
+        /// A recipe, a run's id or the beginning of one, `latest`, or `latest~1` for the one before
+        a: String,
+        /// The other
+        b: String,
+    },
     /// List the latest runs on a store
     Runs {
         /// How many

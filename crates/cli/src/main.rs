@@ -8,6 +8,7 @@ mod args;
 mod artifact;
 mod cache;
 mod context;
+mod diff;
 mod failure;
 mod figures;
 mod get;
@@ -17,6 +18,7 @@ mod inspect;
 mod live;
 mod predict;
 mod render;
+mod report;
 mod reporter;
 mod run;
 mod runs;
@@ -72,6 +74,11 @@ fn dispatch(cli: Cli) -> Result {
         Command::Predict { recipe, stage, input, output } => {
             predict::predict(&context, &recipe, &stage, &input, output.as_deref())
         }
+        Command::Report { recipe, output, tensorboard, mlflow } => {
+            let also = report::Also { tensorboard, mlflow };
+            report::report(&context, &recipe, &output, &also)
+        }
+        Command::Diff { a, b } => diff::diff(&context, &a, &b),
         Command::Runs { last } => runs::runs(&context, last),
         Command::Schema => inspect::schema(),
         Command::Init { dir } => init::init(&context, &dir),

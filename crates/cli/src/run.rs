@@ -1,6 +1,7 @@
 //! `run`: the recipe's stages, then what came of them.
 
 use std::fmt::Write as _;
+use std::fs;
 use std::io::{self, Write};
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -78,6 +79,8 @@ pub(crate) fn execute(
             recipe: plan.name.clone(),
             recipe_path: recipe.display().to_string(),
             args: std::env::args_os().skip(1).map(|arg| arg.to_string_lossy().into_owned()).collect(),
+            // It was there a moment ago; without it the history only knows less.
+            text: fs::read_to_string(recipe).unwrap_or_default(),
         },
     };
     Ok(exec::run(plan, store, &options, &mut |event| reporter.event(event))?)

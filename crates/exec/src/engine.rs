@@ -265,6 +265,7 @@ impl Engine<'_> {
         }
         self.emit(What::StageHit {
             stage: record.stage.clone(),
+            key: record.key,
             seconds: record.seconds,
             summary: task::numbers(&record),
             outputs: record.outputs.clone(),

@@ -42,6 +42,8 @@ pub enum What {
     StageHit {
         /// The stage.
         stage: String,
+        /// Its key.
+        key: Digest,
         /// How long it took when it ran, in seconds.
         seconds: f64,
         /// Its numbers.

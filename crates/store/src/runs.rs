@@ -29,6 +29,9 @@ pub struct RunInfo {
     pub recipe_path: String,
     /// The command line after the program's name.
     pub args: Vec<String>,
+    /// The recipe's text; of runs before it was kept, none.
+    #[serde(default)]
+    pub text: String,
 }
 
 /// How a run ended.

@@ -7,4 +7,5 @@ mod docs;
 mod interruptions;
 mod linkage;
 mod messages;
+mod report;
 mod session;

@@ -11,6 +11,7 @@ fn the_history_tells_how_every_run_ended() {
         recipe: recipe.to_owned(),
         recipe_path: format!("recipes/{recipe}.toml"),
         args: vec!["run".to_owned()],
+        text: String::new(),
     };
     let summary = RunSummary {
         outcome: RunOutcome::Failed,

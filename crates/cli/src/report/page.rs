@@ -1,0 +1,282 @@
+//! What is found, as the content of the page.
+
+use std::collections::BTreeMap;
+
+use ::report::page::{Comparison, Evaluation, Graph, History, Importances, Node, Page, Projection, State};
+use ::report::{Scores, Series};
+use plan::{Blame, KeyDocument, Origin};
+use store::{RunState, Store};
+
+use super::found::{Found, Made};
+use super::rows::{self, Sources};
+use crate::context::Context;
+use crate::failure::{Failure, Result};
+use crate::reporter;
+use crate::words;
+
+pub(crate) fn page(context: &Context, store: &Store, found: &Found) -> Result<Page> {
+    let plan = &found.compiled.plan;
+    let mut page = Page {
+        name: plan.name.clone(),
+        notes: notes(found),
+        graph: graph(found),
+        texts: texts(found),
+        environment: environment(context, found),
+        ..Page::default()
+    };
+    let mut sources = Sources::default();
+    for made in found.stages.iter().filter(|made| !made.outputs.is_empty()) {
+        match made.stage.kind.as_str() {
+            "compare" => page.comparisons.extend(comparison(store, made)?),
+            "evaluate" => page.evaluations.push(evaluation(store, found, made, &mut sources)?),
+            "gradient-boosting" => page.importances.extend(importances(store, made)?),
+            "tsne" => page.projections.extend(projection(store, made)?),
+            _ => page.histories.extend(history(store, made)?),
+        }
+    }
+    if page.comparisons.is_empty() {
+        page.comparisons.extend(all_evaluations(&page.evaluations));
+    }
+    Ok(page)
+}
+
+fn notes(found: &Found) -> Vec<String> {
+    let mut notes = vec![];
+    if let Some(run) = &found.run {
+        let how = match &run.state {
+            RunState::Running => "still running".to_owned(),
+            RunState::Interrupted => "broken off".to_owned(),
+            RunState::Finished(summary) => format!(
+                "{} in {}, {} from the store",
+                words::count(summary.executed, "stage") + " ran",
+                words::seconds(summary.seconds),
+                summary.hits
+            ),
+        };
+        notes.push(format!("Latest run {}: {how}.", started(&run.id)));
+    }
+    notes.extend(found.note().map(|note| format!("Note: {note}.")));
+    notes
+}
+
+/// A run's start as its id says it, in UTC.
+fn started(id: &str) -> String {
+    match (id.get(..8), id.get(9..15)) {
+        (Some(day), Some(time)) if id.is_ascii() => format!(
+            "{}-{}-{} {}:{}:{} UTC",
+            &day[..4],
+            &day[4..6],
+            &day[6..],
+            &time[..2],
+            &time[2..4],
+            &time[4..]
+        ),
+        _ => id.to_owned(),
+    }
+}
+
+fn graph(found: &Found) -> Graph {
+    let plan = &found.compiled.plan;
+    let read = |name: &&String| {
+        let mut inputs = plan.stages().flat_map(|stage| &stage.inputs);
+        inputs.any(|input| input.origin == Origin::Source((*name).clone()))
+    };
+    let mut graph = Graph::default();
+    let mut sources = BTreeMap::new();
+    for name in plan.sources.keys().filter(read) {
+        sources.insert(name.as_str(), graph.nodes.len());
+        let file = files_of(&plan.sources[name]);
+        let tip = format!("{name}: {file}");
+        graph.nodes.push(Node { name: name.clone(), note: file, tip, state: State::Source });
+    }
+    let mut stages = BTreeMap::new();
+    for made in &found.stages {
+        let (stage, record) = (&made.stage, made.record.as_ref());
+        let time = record.map(|record| words::seconds(record.seconds));
+        let (state, how) = match (made.outputs.is_empty(), made.ran) {
+            (true, _) => (State::Missing, "no result"),
+            (false, Some(true)) => (State::Ran, "ran"),
+            (false, _) => (State::Hit, "from the store"),
+        };
+        let numbers: Vec<(String, f64)> =
+            record.and_then(|record| serde_json::from_value(record.summary.clone()).ok()).unwrap_or_default();
+        let numbers = reporter::numbers(&numbers);
+        let tip = [Some(format!("{} ({})", stage.name, stage.kind)), Some(how.to_owned()), time.clone()]
+            .into_iter()
+            .flatten()
+            .chain((!numbers.is_empty()).then_some(numbers))
+            .collect::<Vec<_>>()
+            .join(" · ");
+        let note = time.map_or_else(|| stage.kind.clone(), |time| format!("{} · {time}", stage.kind));
+        stages.insert(stage.name.as_str(), graph.nodes.len());
+        graph.nodes.push(Node { name: stage.name.clone(), note, tip, state });
+    }
+    for made in &found.stages {
+        for input in &made.stage.inputs {
+            let from = match &input.origin {
+                Origin::Stage { stage, .. } => stages.get(stage.as_str()),
+                Origin::Source(source) => sources.get(source.as_str()),
+            };
+            graph.edges.extend(from.map(|&from| (from, stages[made.stage.name.as_str()])));
+        }
+    }
+    graph
+}
+
+fn texts(found: &Found) -> Vec<(String, String)> {
+    let files = found.compiled.files.iter();
+    files
+        .map(|file| {
+            let name = file.path.file_name().unwrap_or(file.path.as_os_str());
+            (name.to_string_lossy().into_owned(), file.text.clone())
+        })
+        .collect()
+}
+
+fn environment(context: &Context, found: &Found) -> Vec<(String, String)> {
+    let plan = &found.compiled.plan;
+    let mut facts = vec![
+        ("pipeline".to_owned(), env!("CARGO_PKG_VERSION").to_owned()),
+        ("system".to_owned(), format!("{} {}", std::env::consts::OS, std::env::consts::ARCH)),
+        ("seed".to_owned(), plan.seed.to_string()),
+    ];
+    let mut classes: Vec<String> = vec![];
+    for made in &found.stages {
+        let key = made.record.as_ref().map(|record| record.key_document.clone());
+        let key = key.and_then(|key| serde_json::from_value::<KeyDocument>(key).ok());
+        classes.extend(key.and_then(|key| key.numerics).filter(|class| !classes.contains(class)));
+    }
+    facts.extend(classes.into_iter().map(|class| ("numerics".to_owned(), class)));
+    facts.push(("device asked for".to_owned(), context.global.device.clone()));
+    if let Some(run) = &found.run {
+        facts.push(("run".to_owned(), run.id.clone()));
+    }
+    for (name, source) in &plan.sources {
+        let sizes = source.paths.iter().filter_map(|path| Some(std::fs::metadata(path).ok()?.len()));
+        let text = format!("{}, {}", files_of(source), words::bytes(sizes.sum()));
+        facts.push((format!("data {name}"), text));
+    }
+    facts
+}
+
+/// `reviews.csv`, `part-0.csv and 3 more`; names without their folders, which are nobody else's business.
+fn files_of(source: &plan::Source) -> String {
+    let name = source.paths.first().and_then(|path| path.file_name()).unwrap_or_default().to_string_lossy();
+    match source.paths.len() {
+        0 | 1 => name.into_owned(),
+        count => format!("{name} and {} more", count - 1),
+    }
+}
+
+fn comparison(store: &Store, made: &Made) -> Result<Option<Comparison>> {
+    let Some(document) = made.json(store, "comparison", "comparison.json")? else { return Ok(None) };
+    let first = document["metric"].as_str().unwrap_or_default();
+    let rows = document["rows"].as_array().map_or(&[][..], Vec::as_slice);
+    let mut metrics: Vec<String> = vec![];
+    for name in rows.iter().filter_map(|row| row["metrics"].as_object()).flat_map(|metrics| metrics.keys()) {
+        if !metrics.contains(name) {
+            metrics.push(name.clone());
+        }
+    }
+    metrics.sort_by_key(|name| (name != first, name == "loss", name.clone()));
+    metrics.push("rows".to_owned());
+    let value = |row: &serde_json::Value, name: &String| match name.as_str() {
+        "rows" => row["rows"].as_f64(),
+        name => row["metrics"][name].as_f64(),
+    };
+    let rows = rows.iter().map(|row| {
+        let name = row["name"].as_str().unwrap_or_default().to_owned();
+        (name, metrics.iter().map(|metric| value(row, metric)).collect())
+    });
+    Ok(Some(Comparison {
+        stage: made.stage.name.clone(),
+        rows: rows.collect(),
+        best: document["best"].as_str().unwrap_or_default().to_owned(),
+        metrics,
+    }))
+}
+
+/// The table of a recipe that compares nothing.
+fn all_evaluations(evaluations: &[Evaluation]) -> Option<Comparison> {
+    let mut metrics: Vec<String> = vec![];
+    for (name, _) in evaluations.iter().flat_map(|evaluation| &evaluation.metrics) {
+        if !metrics.contains(name) {
+            metrics.push(name.clone());
+        }
+    }
+    let value = |evaluation: &Evaluation, metric: &String| {
+        evaluation.metrics.iter().find(|(name, _)| name == metric).map(|(_, value)| *value)
+    };
+    let rows = evaluations.iter().map(|evaluation| {
+        (evaluation.name.clone(), metrics.iter().map(|metric| value(evaluation, metric)).collect())
+    });
+    let rows: Vec<_> = rows.collect();
+    (!metrics.is_empty()).then_some(Comparison { metrics, rows, ..Comparison::default() })
+}
+
+fn evaluation(store: &Store, found: &Found, made: &Made, sources: &mut Sources) -> Result<Evaluation> {
+    let rows = rows::read(store, made)?;
+    let mistakes = rows.as_ref().map_or_else(Vec::new, |rows| sources.mistakes(store, found, made, rows));
+    let scores: Option<Scores> = rows.map(|rows| rows.scores);
+    Ok(Evaluation {
+        name: found.label(&made.stage.name),
+        stage: made.stage.name.clone(),
+        metrics: made.metrics(store)?,
+        scores,
+        mistakes,
+    })
+}
+
+fn history(store: &Store, made: &Made) -> Result<Option<History>> {
+    let Some(history) = made.history(store)? else { return Ok(None) };
+    let mut metrics: Vec<(String, Vec<Series>)> = vec![];
+    for curve in &history.curves {
+        let series = Series {
+            name: curve.part.clone(),
+            xs: curve.values.iter().map(|(epoch, _)| *epoch as f64).collect(),
+            ys: curve.values.iter().map(|(_, value)| *value).collect(),
+        };
+        match metrics.iter_mut().find(|(metric, _)| *metric == curve.metric) {
+            Some((_, parts)) => parts.push(series),
+            None => metrics.push((curve.metric.clone(), vec![series])),
+        }
+    }
+    metrics.sort_by_key(|(metric, _)| (metric != "loss", metric.clone()));
+    let kept = history.kept.map(|epoch| epoch as f64);
+    Ok(Some(History { stage: made.stage.name.clone(), kept, metrics }))
+}
+
+fn importances(store: &Store, made: &Made) -> Result<Option<Importances>> {
+    let files = made.files(store, "booster")?;
+    let Some(path) = files.get("importances.csv") else { return Ok(None) };
+    let records = records(path)?;
+    let number = |record: &csv::StringRecord| record.get(1).and_then(|gain| gain.parse().ok());
+    let column = |record: &csv::StringRecord| Some((record.get(0)?.to_owned(), number(record)?));
+    let mut columns: Vec<(String, f64)> = records.iter().filter_map(column).collect();
+    columns.sort_by(|a, b| b.1.total_cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
+    Ok(Some(Importances { stage: made.stage.name.clone(), columns }))
+}
+
+fn projection(store: &Store, made: &Made) -> Result<Option<Projection>> {
+    let files = made.files(store, "projection")?;
+    let Some(path) = files.get("points.csv") else { return Ok(None) };
+    let mut projection = Projection { stage: made.stage.name.clone(), points: vec![], groups: vec![] };
+    for record in records(path)? {
+        let cell = |column: usize| record.get(column).unwrap_or_default();
+        let (Ok(x), Ok(y)) = (cell(2).parse(), cell(3).parse()) else { continue };
+        let known = projection.groups.iter().position(|group| group == cell(1));
+        let group = known.unwrap_or_else(|| {
+            projection.groups.push(cell(1).to_owned());
+            projection.groups.len() - 1
+        });
+        projection.points.push((cell(0).to_owned(), group, (x, y)));
+    }
+    Ok(Some(projection))
+}
+
+fn records(path: &std::path::Path) -> Result<Vec<csv::StringRecord>> {
+    let read = || csv::Reader::from_path(path)?.into_records().collect::<std::result::Result<Vec<_>, _>>();
+    read().map_err(|error| {
+        Failure::new(Blame::Environment, format!("cannot read `{}`: {error}", path.display()))
+    })
+}

@@ -1,0 +1,175 @@
+//! Evaluated rows: their scores, and what their source says in them.
+//!
+//! Invariant: a row's cells are shown only where the source is as it was, and its row has the id that was evaluated.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use ::report::Scores;
+use ::report::page::{MISTAKES, Mistake};
+use data::{DESCRIPTION_FILE, Description, Table};
+use plan::{Blame, Origin};
+use store::Store;
+
+use super::found::{Found, Made};
+use crate::artifact;
+use crate::failure::{Failure, Result};
+use crate::words;
+
+/// Characters of a cell that are shown.
+const CELL: usize = 600;
+
+/// What `evaluate` kept of its rows.
+pub(crate) struct Rows {
+    pub(crate) scores: Scores,
+    /// Numbers in the source, from 0.
+    source: Vec<usize>,
+    ids: Vec<String>,
+    /// Labels, and what the model said, as they were written.
+    labels: Vec<String>,
+    said: Vec<String>,
+}
+
+/// Reads the rows of an evaluation; none where an older version kept none.
+pub(crate) fn read(store: &Store, made: &Made) -> Result<Option<Rows>> {
+    let Some(digest) = made.outputs.get("metrics") else { return Ok(None) };
+    let (manifest, files) = artifact::files(store, digest)?;
+    let Some(path) = files.get("scores.csv") else { return Ok(None) };
+    let classes = manifest.meta["classes"].as_array().into_iter().flatten();
+    let classes = classes.filter_map(|class| class.as_str().map(str::to_owned)).collect();
+    parse(path, classes).map_err(|error| {
+        Failure::new(Blame::Environment, format!("cannot read the scores of `{}`: {error}", made.stage.name))
+    })
+}
+
+fn parse(path: &Path, classes: Vec<String>) -> std::result::Result<Option<Rows>, csv::Error> {
+    let mut reader = csv::Reader::from_path(path)?;
+    let header: Vec<String> = reader.headers()?.iter().map(str::to_owned).collect();
+    let is_number = header.get(3).is_some_and(|name| name == "value");
+    // After row, id and label; a class stands last.
+    let mut columns = 3..if is_number { header.len() } else { header.len().saturating_sub(1) };
+    if classes.len() == 2 && columns.len() == 2 {
+        columns.start += 1;
+    }
+    let (mut labels, mut predicted, mut numbers, mut truth) = (vec![], vec![], vec![], vec![]);
+    let [mut source, mut ids, mut names, mut said] = [vec![], vec![], vec![], vec![]];
+    for record in reader.records() {
+        let record = record?;
+        let cell = |column: usize| record.get(column).unwrap_or_default();
+        let last = cell(header.len() - 1);
+        let place = |name: &str| classes.iter().position(|class| class == name);
+        if is_number {
+            truth.push(cell(2).parse().unwrap_or(f64::NAN));
+        } else {
+            let (Some(label), Some(chosen)) = (place(cell(2)), place(last)) else { return Ok(None) };
+            labels.push(label);
+            predicted.push(chosen);
+        }
+        numbers.extend(columns.clone().map(|column| cell(column).parse().unwrap_or(f64::NAN)));
+        source.push(cell(0).to_owned());
+        ids.push(cell(1).to_owned());
+        names.push(cell(2).to_owned());
+        said.push(last.to_owned());
+    }
+    let scores = if is_number {
+        Scores::Numbers { labels: truth, values: numbers }
+    } else {
+        Scores::Classes { classes, labels, predicted, scores: numbers }
+    };
+    let source = source.iter().map(|row| row.parse().unwrap_or(usize::MAX)).collect();
+    Ok(Some(Rows { scores, source, ids, labels: names, said }))
+}
+
+/// Sources that have been read, by the `preprocess` stage that encoded them.
+#[derive(Default)]
+pub(crate) struct Sources(BTreeMap<String, Option<Source>>);
+
+struct Source {
+    table: Table,
+    columns: Vec<usize>,
+    id: Option<usize>,
+}
+
+impl Sources {
+    /// The worst mistakes of an evaluation.
+    pub(crate) fn mistakes(
+        &mut self,
+        store: &Store,
+        found: &Found,
+        made: &Made,
+        rows: &Rows,
+    ) -> Vec<Mistake> {
+        let stage = made.stage.inputs.iter().find_map(|input| match &input.origin {
+            Origin::Stage { stage, .. } if input.port == "data" => Some(stage.as_str()),
+            _ => None,
+        });
+        let encoded = stage.and_then(|stage| found.made(stage)).filter(|_| made.current);
+        let source = encoded.and_then(|encoded| {
+            let name = encoded.stage.name.clone();
+            self.0.entry(name).or_insert_with(|| open(store, found, encoded)).as_ref()
+        });
+        let worst = rows.scores.worst(MISTAKES).into_iter();
+        let mistake = worst.map(|(row, how)| Mistake {
+            id: rows.ids[row].clone(),
+            label: rows.labels[row].clone(),
+            said: rows.said[row].clone(),
+            how: match rows.scores {
+                Scores::Classes { .. } => format!("with {how:.4}"),
+                Scores::Numbers { .. } => format!("off by {}", words::number(how)),
+            },
+            cells: source.map_or_else(Vec::new, |source| source.cells(rows.source[row], &rows.ids[row])),
+        });
+        mistake.collect()
+    }
+}
+
+/// The table behind encoded rows. Mistakes are worth showing without it, so that what is wrong with it is only logged.
+fn open(store: &Store, found: &Found, encoded: &Made) -> Option<Source> {
+    let warn = |error: String| tracing::warn!(error, stage = encoded.stage.name, "its source is not shown");
+    let name = encoded.stage.inputs.iter().find_map(|input| match &input.origin {
+        Origin::Source(name) => Some(name),
+        Origin::Stage { .. } => None,
+    })?;
+    let planned = found.compiled.plan.sources.get(name)?;
+    let (reading, paths) = reading(planned).map_err(|error| warn(error.to_string())).ok()?;
+    let rename: BTreeMap<String, String> =
+        serde_json::from_value(encoded.stage.params["rename"].clone()).unwrap_or_default();
+    let table = Table::read_all(&paths, &reading).and_then(|table| table.renamed(&rename));
+    let table = table.map_err(|error| warn(error.to_string())).ok()?;
+    let artifact = store.artifact(encoded.outputs.get("dataset")?).ok()?;
+    let description = store.blob_path(&artifact.files.get(DESCRIPTION_FILE)?.digest);
+    let description: Description = artifact::json(&description).ok()?;
+    let place = |name: &String| table.names().iter().position(|own| own == name);
+    let columns = description.columns.keys().filter_map(place).collect();
+    let id = reading.id.as_ref().map(|id| rename.get(id).unwrap_or(id)).and_then(place);
+    Some(Source { table, columns, id })
+}
+
+/// How a planned source is read, and the tables that it is made of.
+fn reading(planned: &plan::Source) -> serde_json::Result<(data::Source, Vec<PathBuf>)> {
+    let mut reading = planned.reading.clone();
+    let mut paths = planned.paths.clone();
+    reading["path"] = paths.iter().map(|path| path.to_string_lossy().into_owned()).collect();
+    let mut reading: data::Source = serde_json::from_value(reading)?;
+    // The plan has the folder of a column's files after the tables.
+    if let Some(files) = &mut reading.files {
+        files.folder = paths.pop().unwrap_or_default().to_string_lossy().into_owned();
+    }
+    Ok((reading, paths))
+}
+
+impl Source {
+    fn cells(&self, row: usize, id: &str) -> Vec<(String, String)> {
+        let other = |column: usize| self.table.cell(row, column) != id;
+        if row >= self.table.rows() || self.id.is_some_and(other) {
+            return vec![];
+        }
+        let cell = |&column: &usize| {
+            let text = self.table.cell(row, column);
+            let shown: String = text.chars().take(CELL).collect();
+            let more = if shown.len() < text.len() { " …" } else { "" };
+            (self.table.names()[column].clone(), shown + more)
+        };
+        self.columns.iter().map(cell).collect()
+    }
+}
