@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use console::style;
 use exec::What;
-use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
+use indicatif::{HumanDuration, MultiProgress, ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 use plan::{Origin, Plan, Progress};
 
 use crate::reporter::{note, numbers, skipped};
@@ -16,6 +16,9 @@ use crate::words;
 
 /// Lines of the terminal that the tree leaves to what stands above it.
 const SPARE: u16 = 3;
+
+/// Columns that a line with a bar needs.
+const NARROW: u16 = 120;
 
 /// The tree of a run's stages.
 pub(crate) struct Live {
@@ -216,11 +219,17 @@ fn spinner() -> ProgressStyle {
 fn counted(unit: &str) -> ProgressStyle {
     // A unit comes from a worker: braces would be read as a field.
     let unit = unit.replace(['{', '}'], "");
-    let text =
-        format!("{{prefix}} {{spinner}} {{msg}} {{wide_bar}} {{pos}}/{{len}} {unit}  {{rate}}  {{eta}}");
-    template(&text).with_key("rate", |state: &ProgressState, out: &mut dyn fmt::Write| {
-        // A writer in memory does not fail.
-        let _ = write!(out, "{:.0}/s", state.per_sec());
+    // A line that is wider than the terminal would break the tree: where it is narrow, there is no bar.
+    let middle =
+        if console::Term::stderr().size().1 < NARROW { "{wide_msg}" } else { "{msg} {wide_bar}" };
+    let text = format!("{{prefix}} {{spinner}} {middle} {{pos}}/{{len}} {unit}{{pace}}");
+    template(&text).with_key("pace", |state: &ProgressState, out: &mut dyn fmt::Write| {
+        let rate = state.per_sec();
+        // Nothing is known yet of what has just begun.
+        if rate >= 0.5 {
+            // A writer in memory does not fail.
+            let _ = write!(out, "  {rate:.0}/s  {:#}", HumanDuration(state.eta()));
+        }
     })
 }
 
