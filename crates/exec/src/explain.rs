@@ -22,6 +22,9 @@ pub struct Explanation {
     /// What would happen.
     #[serde(flatten)]
     pub verdict: Verdict,
+    /// Its key, of a hit.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub key: Option<Digest>,
     /// How long it took the last time, in seconds, where that is known.
     pub estimate: Option<f64>,
     /// Artifacts by port, of a hit.
@@ -64,9 +67,11 @@ pub fn explain(plan: &Plan, store: &Store, workers: &Workers) -> Result<Vec<Expl
     for stage in plan.stages() {
         let key = identity.key(stage, |name| outputs.get(name))?;
         let last = store.history_for(&stage.name, &plan.name);
+        let mut hit = None;
         let (verdict, estimate) = match key {
             Some(key) => match store.lookup(&key.digest)? {
                 Some(record) => {
+                    hit = Some(key.digest);
                     outputs.insert(stage.name.clone(), record.outputs);
                     (Verdict::Hit, Some(record.seconds))
                 }
@@ -85,7 +90,7 @@ pub fn explain(plan: &Plan, store: &Store, workers: &Workers) -> Result<Vec<Expl
         };
         let found = outputs.get(&stage.name).cloned().unwrap_or_default();
         let (stage, kind) = (stage.name.clone(), stage.kind.clone());
-        explanations.push(Explanation { stage, kind, verdict, estimate, outputs: found });
+        explanations.push(Explanation { stage, kind, verdict, key: hit, estimate, outputs: found });
     }
     Ok(explanations)
 }

@@ -29,39 +29,40 @@ pub(crate) struct Made {
     pub(crate) record: Option<ResultRecord>,
     /// Whether this is what the recipe as it is now makes.
     pub(crate) current: bool,
-    /// Whether it ran in the latest run, or was there.
-    pub(crate) ran: Option<bool>,
+    /// Whether the latest run made it.
+    pub(crate) ran: bool,
 }
 
 pub(crate) fn find(context: &Context, store: &Store, recipe: &Path) -> Result<Found> {
     let compiled = context.compile(recipe)?;
     let plan = &compiled.plan;
     let run = store.runs()?.into_iter().find(|run| run.info.recipe == plan.name);
-    let mut ran = BTreeMap::new();
+    let mut ended: BTreeMap<String, (bool, BTreeMap<String, Digest>)> = BTreeMap::new();
     for event in run.as_ref().map_or(Ok(vec![]), |run| store.run_events(&run.id))? {
+        let ran = match event["event"].as_str() {
+            Some("stage-hit") => false,
+            Some("stage-done") => true,
+            _ => continue,
+        };
         let name = event["stage"].as_str().unwrap_or_default().to_owned();
-        match event["event"].as_str() {
-            Some("stage-hit") => drop(ran.insert(name, false)),
-            Some("stage-done") => drop(ran.insert(name, true)),
-            _ => {}
-        }
+        ended.insert(name, (ran, serde_json::from_value(event["outputs"].clone()).unwrap_or_default()));
     }
     let explanations = context.explain(plan, store)?;
     let made = |stage: &Stage| {
         let explanation = explanations.iter().find(|explanation| explanation.stage == stage.name);
         let hit = explanation.filter(|explanation| explanation.verdict == Verdict::Hit);
-        let last = store.history_for(&stage.name, &plan.name);
-        let (outputs, record) = match (hit, last) {
-            (Some(hit), last) => (hit.outputs.clone(), last.filter(|record| record.outputs == hit.outputs)),
-            (None, Some(last)) if last.outputs.values().all(|digest| store.artifact(digest).is_ok()) => {
-                (last.outputs.clone(), Some(last))
-            }
-            (None, _) => (BTreeMap::new(), None),
+        let record = match hit.and_then(|hit| hit.key) {
+            Some(key) => store.lookup(&key)?,
+            None => store
+                .history_for(&stage.name, &plan.name)
+                .filter(|record| record.outputs.values().all(|digest| store.artifact(digest).is_ok())),
         };
-        let (current, ran) = (hit.is_some(), ran.get(&stage.name).copied());
-        Made { stage: stage.clone(), outputs, record, current, ran }
+        let outputs = record.as_ref().map_or_else(BTreeMap::new, |record| record.outputs.clone());
+        // The latest run may have been of other settings.
+        let ran = ended.get(&stage.name).is_some_and(|(ran, made)| *ran && *made == outputs);
+        Ok(Made { stage: stage.clone(), outputs, record, current: hit.is_some(), ran })
     };
-    let stages: Vec<Made> = plan.stages().map(made).collect();
+    let stages: Vec<Made> = plan.stages().map(made).collect::<Result<_>>()?;
     if stages.iter().all(|made| made.outputs.is_empty()) {
         let message = format!("`{}` has no results yet", plan.name);
         let hint = format!("pipeline run {}", recipe.display());

@@ -95,8 +95,8 @@ fn graph(found: &Found) -> Graph {
         let time = record.map(|record| words::seconds(record.seconds));
         let (state, how) = match (made.outputs.is_empty(), made.ran) {
             (true, _) => (State::Missing, "no result"),
-            (false, Some(true)) => (State::Ran, "ran"),
-            (false, _) => (State::Hit, "from the store"),
+            (false, true) => (State::Ran, "ran"),
+            (false, false) => (State::Hit, "from the store"),
         };
         let numbers: Vec<(String, f64)> =
             record.and_then(|record| serde_json::from_value(record.summary.clone()).ok()).unwrap_or_default();

@@ -147,7 +147,8 @@ impl Plot {
             // Epochs are whole.
             x.step = x.step.max(1.0);
         }
-        Some((x, Scale::of(points().map(|point| point.1), 0.05, 6)))
+        let guide = self.guide.iter().flat_map(|(from, to)| [from.1, to.1]);
+        Some((x, Scale::of(points().map(|point| point.1).chain(guide), 0.05, 6)))
     }
 
     fn line(&self, out: &mut String, line: &Line, place: &impl Fn((f64, f64)) -> (f64, f64)) {
