@@ -8,7 +8,9 @@ use std::time::Duration;
 
 use console::style;
 use exec::What;
-use indicatif::{HumanDuration, MultiProgress, ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
+use indicatif::{
+    HumanDuration, MultiProgress, ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle,
+};
 use plan::{Origin, Plan, Progress};
 
 use crate::reporter::{note, numbers, skipped};
@@ -220,8 +222,7 @@ fn counted(unit: &str) -> ProgressStyle {
     // A unit comes from a worker: braces would be read as a field.
     let unit = unit.replace(['{', '}'], "");
     // A line that is wider than the terminal would break the tree: where it is narrow, there is no bar.
-    let middle =
-        if console::Term::stderr().size().1 < NARROW { "{wide_msg}" } else { "{msg} {wide_bar}" };
+    let middle = if console::Term::stderr().size().1 < NARROW { "{wide_msg}" } else { "{msg} {wide_bar}" };
     let text = format!("{{prefix}} {{spinner}} {middle} {{pos}}/{{len}} {unit}{{pace}}");
     template(&text).with_key("pace", |state: &ProgressState, out: &mut dyn fmt::Write| {
         let rate = state.per_sec();

@@ -7,6 +7,7 @@ mod launch;
 mod news;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
 use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::time::{Duration, Instant};
@@ -101,6 +102,7 @@ pub fn run(
         sender,
         fresh: BTreeSet::new(),
         rebuilt: BTreeSet::new(),
+        damaged: BTreeSet::new(),
         first_error: None,
         events,
         log: &log,
@@ -148,6 +150,8 @@ struct Engine<'a> {
     fresh: BTreeSet<Digest>,
     /// Stages that ran again because a file of theirs was damaged.
     rebuilt: BTreeSet<usize>,
+    /// Damaged files that have been told of.
+    damaged: BTreeSet<PathBuf>,
     first_error: Option<(String, StageError)>,
     events: &'a mut dyn FnMut(&Event),
     log: &'a RunLog,
@@ -238,7 +242,10 @@ impl Engine<'_> {
         }
         let name = &self.stages[number].name;
         let found = self.store.lookup(&key.digest);
-        for problem in self.store.take_problems() {
+        // A stage is looked up again once it has its key's lock.
+        let problems = self.store.take_problems().into_iter();
+        let problems: Vec<_> = problems.filter(|problem| self.damaged.insert(problem.path.clone())).collect();
+        for problem in problems {
             self.emit(What::Damaged { stage: Some(name.clone()), problem: problem.to_string() });
         }
         match found {

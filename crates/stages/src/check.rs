@@ -183,7 +183,9 @@ pub fn column_hint(name: &str, header: &[String]) -> String {
         match separator {
             Some('\t') => return "its columns are separated by tabs: add format = \"tsv\"".to_owned(),
             Some(separator) => {
-                return format!("its columns are separated by `{separator}`: add delimiter = \"{separator}\"");
+                return format!(
+                    "its columns are separated by `{separator}`: add delimiter = \"{separator}\""
+                );
             }
             None => {}
         }

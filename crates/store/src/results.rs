@@ -35,8 +35,8 @@ pub struct ResultRecord {
 }
 
 impl Store {
-    /// The result of a key. A damaged one is `None` and gone, and [`Store::take_problems`] tells of it. Blobs are
-    /// hashed only if they are not the files that were hashed last, by identity, size and time.
+    /// The result of a key. A damaged one is `None`, and [`Store::take_problems`] tells of it. Blobs are hashed
+    /// only if they are not the files that were hashed last, by identity, size and time.
     ///
     /// # Errors
     /// When the store cannot be read.
@@ -60,9 +60,6 @@ impl Store {
                 whole = false;
                 self.report(Problem { path, fault, stages: BTreeSet::from([record.stage.clone()]) });
             }
-        }
-        if !whole {
-            self.discard(&path);
         }
         Ok(whole.then_some(record))
     }

@@ -92,3 +92,43 @@ fn bad_data_is_named_by_line() {
     assert!(transcript.contains("reviews.csv:2"), "{transcript}");
     assert_snapshot!("ragged_row", transcript);
 }
+
+#[test]
+fn the_name_of_a_recipe_is_no_path() {
+    let session = Session::started();
+    let answer = session.call("run recipe.toml --set name=../../out --store kept/store");
+    assert_eq!(answer.code, Some(0), "{}", answer.stderr);
+    assert!(!session.path("out").exists());
+    let folders: Vec<_> = fs::read_dir(session.path("kept/store/figures")).unwrap().collect();
+    assert_eq!(folders.len(), 1);
+}
+
+#[test]
+fn a_loss_that_is_no_number_stops_the_stage_with_epoch_and_step() {
+    let session = Session::started();
+    let answer = session.call("run recipe.toml --set stages.net.optimizer.lr=1e30");
+    assert_eq!(answer.code, Some(4), "{}", answer.stderr);
+    assert!(answer.stderr.contains("the loss became NaN in epoch "), "{}", answer.stderr);
+    assert!(answer.stderr.contains("checkpoint is kept"), "{}", answer.stderr);
+}
+
+#[test]
+fn a_damaged_file_is_named_and_made_again() {
+    let session = Session::started();
+    assert_eq!(session.call("run recipe.toml --only scores").code, Some(0));
+    let record = session.call("show recipe.toml scores --json").stdout;
+    let shards = fs::read_dir(session.path(".pipeline/blobs")).unwrap().map(|shard| shard.unwrap().path());
+    let blobs = shards.flat_map(|shard| fs::read_dir(shard).unwrap()).map(|blob| blob.unwrap().path());
+    let table = blobs.into_iter().find(|blob| fs::read(blob).unwrap().starts_with(b"id,")).unwrap();
+    let bytes = fs::read(&table).unwrap();
+    fs::remove_file(&table).unwrap();
+    fs::write(&table, vec![b'x'; bytes.len()]).unwrap();
+    let told = session.call("show recipe.toml scores");
+    assert_eq!(told.code, Some(3));
+    assert!(told.stderr.contains("has changed content\nhint: run the recipe again"), "{}", told.stderr);
+    let healed = session.call("run recipe.toml --only scores");
+    assert_eq!(healed.code, Some(0), "{}", healed.stderr);
+    assert_eq!(healed.stderr.matches("will be rebuilt").count(), 1, "{}", healed.stderr);
+    assert_eq!(fs::read(&table).unwrap(), bytes);
+    assert_eq!(session.call("show recipe.toml scores --json").stdout, record);
+}

@@ -77,6 +77,16 @@ fn a_flipped_byte_is_found_before_a_stage_reads_it() {
 }
 
 #[test]
+fn a_flipped_byte_makes_the_result_a_miss() {
+    let dir = tempfile::tempdir().unwrap();
+    let (store, _) = filled(dir.path());
+    overwrite(&store.blob_path(&Digest::of_bytes(b"weights")), b"weighTs");
+    assert_eq!(hits(&store), ["encode", "plot"]);
+    let told = store.take_problems();
+    assert_eq!(told[0].fault, Fault::Content { found: Digest::of_bytes(b"weighTs") });
+}
+
+#[test]
 fn a_byte_that_the_medium_flipped_is_found_by_verify() {
     let dir = tempfile::tempdir().unwrap();
     let (store, digests) = filled(dir.path());
