@@ -29,6 +29,42 @@ impl Column {
         self.text.push_str(cell);
         self.ends.push(self.text.len());
     }
+
+    /// Adds all cells of another column.
+    fn append(&mut self, more: Self) {
+        if self.ends.is_empty() {
+            *self = more;
+            return;
+        }
+        let before = self.text.len();
+        self.text.push_str(&more.text);
+        self.ends.extend(more.ends.iter().map(|end| before + end));
+    }
+}
+
+/// Rows that were read: where each starts in its unpacked, decoded file, and its cells.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Rows {
+    pub(crate) columns: Vec<Column>,
+    pub(crate) starts: Vec<u64>,
+}
+
+impl Rows {
+    /// No rows, of so many columns.
+    pub(crate) fn new(width: usize) -> Self {
+        Self { columns: vec![Column::default(); width], starts: vec![] }
+    }
+
+    /// Starts a row, whose cells follow.
+    pub(crate) fn row(&mut self, start: u64) {
+        self.starts.push(start);
+    }
+
+    /// Adds a cell to a column; one that the source says to be unknown is empty.
+    pub(crate) fn cell(&mut self, source: &Source, column: usize, cell: &str) {
+        let unknown = source.na.iter().flatten().any(|na| na == cell);
+        self.columns[column].push(if unknown { "" } else { cell });
+    }
 }
 
 /// A file that rows came from.
@@ -69,9 +105,7 @@ impl TableFile {
 pub(crate) struct Builder<'s> {
     source: &'s Source,
     pub(crate) names: Vec<String>,
-    pub(crate) columns: Vec<Column>,
-    /// Where each row starts in its unpacked, decoded file, to find the place of a cell that proves bad.
-    pub(crate) starts: Vec<u64>,
+    pub(crate) rows: Rows,
     pub(crate) files: Vec<TableFile>,
     /// The first file, with which later ones must agree.
     first: PathBuf,
@@ -79,7 +113,7 @@ pub(crate) struct Builder<'s> {
 
 impl<'s> Builder<'s> {
     pub(crate) fn new(source: &'s Source) -> Self {
-        Self { source, names: vec![], columns: vec![], starts: vec![], files: vec![], first: PathBuf::new() }
+        Self { source, names: vec![], rows: Rows::default(), files: vec![], first: PathBuf::new() }
     }
 
     /// Starts a file with fields of these names, and says which column each field belongs to.
@@ -103,24 +137,31 @@ impl<'s> Builder<'s> {
 
     fn start(&mut self, origin: Origin, path: &Path, names: Vec<String>) -> Result<Vec<usize>, Error> {
         if self.files.is_empty() {
-            self.columns = names.iter().map(|_| Column::default()).collect();
+            self.rows = Rows::new(names.len());
             self.names = names.clone();
             self.first = path.into();
         }
         let order = agree(&self.first, &self.names, path, &names)?;
-        self.files.push(TableFile { origin, first: self.starts.len(), order: order.clone() });
+        self.files.push(TableFile { origin, first: self.rows.starts.len(), order: order.clone() });
         Ok(order)
     }
 
     /// Starts a row, whose cells follow.
     pub(crate) fn row(&mut self, start: u64) {
-        self.starts.push(start);
+        self.rows.row(start);
     }
 
     /// Adds a cell to a column.
     pub(crate) fn cell(&mut self, column: usize, cell: &str) {
-        let unknown = self.source.na.iter().flatten().any(|na| na == cell);
-        self.columns[column].push(if unknown { "" } else { cell });
+        self.rows.cell(self.source, column, cell);
+    }
+
+    /// Adds rows whose fields belong to these columns.
+    pub(crate) fn append(&mut self, rows: Rows, order: &[usize]) {
+        for (column, more) in order.iter().zip(rows.columns) {
+            self.rows.columns[*column].append(more);
+        }
+        self.rows.starts.extend(rows.starts);
     }
 }
 

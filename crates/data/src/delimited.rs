@@ -3,7 +3,9 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use crate::builder::Builder;
+use rayon::prelude::*;
+
+use crate::builder::{Builder, Rows};
 use crate::decode::{self, Undecodable};
 use crate::error::{Error, Place};
 use crate::packed::Item;
@@ -39,7 +41,7 @@ pub(crate) fn header(item: &Item, source: &Source, format: Format) -> Result<Vec
     }
 }
 
-/// Reads a whole file's rows into the table.
+/// Reads a whole file's rows into the table, its parts at the same time.
 pub(crate) fn read(item: &Item, source: &Source, format: Format, table: &mut Builder) -> Result<(), Error> {
     let (dialect, path) = (dialect(source, format), item.shown());
     let text = text(item, source)?;
@@ -51,29 +53,114 @@ pub(crate) fn read(item: &Item, source: &Source, format: Format, table: &mut Bui
     }
     let width = names.len();
     let order = table.file(item, format, names)?;
-    let in_order = order.iter().copied().eq(0..width);
-    let mut at = 0;
-    while let Some(field) = scanner.field().map_err(|error| unclosed(&path, &text, &error))? {
-        if at == 0 {
-            table.row(field.start as u64);
-        }
-        let (start, end, last) = (field.start, field.end, field.last);
-        if at < width {
-            table.cell(if in_order { at } else { order[at] }, &field.text);
-        }
-        at += 1;
-        if at > width || (last && at < width) {
-            let offset = if at > width { start } else { end };
-            let rest = if last { 0 } else { record(&mut scanner).map_or(0, |(fields, _)| fields.len()) };
-            let place = Place::of(&path, &text, offset);
-            let header = source.header != Some(false);
-            return Err(Error::Ragged { place, expected: width, found: at + rest, header });
-        }
-        if last {
-            at = 0;
+    let reader = Reader { source, dialect, text: &text, width };
+    let bounds = reader.bounds(scanner.record());
+    let parts: Vec<Part> = bounds.par_windows(2).map(|bounds| reader.rows(bounds[0], bounds[1])).collect();
+    let mut at = bounds[0];
+    for (part, end) in parts.into_iter().zip(&bounds[1..]) {
+        // A guess that fell into a quoted field is dropped, and its rows are read from where they start.
+        let part = if part.from == at { part } else { reader.rows(at, *end) };
+        at = part.to;
+        table.append(part.rows, &order);
+        match part.stop {
+            None => {}
+            Some(Stop::Unclosed(error)) => return Err(unclosed(&path, &text, &error)),
+            Some(Stop::Ragged { offset, found }) => {
+                let place = Place::of(&path, &text, offset);
+                let header = source.header != Some(false);
+                return Err(Error::Ragged { place, expected: width, found, header });
+            }
         }
     }
     Ok(())
+}
+
+/// A part of a file is worth a thread of its own from this size on.
+const PART: usize = 4 << 20;
+
+/// Reads rows of one text.
+struct Reader<'a> {
+    source: &'a Source,
+    dialect: Dialect,
+    text: &'a str,
+    width: usize,
+}
+
+/// The rows from one record to another.
+struct Part {
+    from: usize,
+    /// The record after the last row.
+    to: usize,
+    rows: Rows,
+    stop: Option<Stop>,
+}
+
+/// Why there are no rows after the last one.
+enum Stop {
+    Unclosed(Unclosed),
+    Ragged { offset: usize, found: usize },
+}
+
+impl Reader<'_> {
+    /// Where parts start, as far as line ends tell, and the text's end. How many there are does not show in the
+    /// table.
+    fn bounds(&self, from: usize) -> Vec<usize> {
+        let parts = (self.text.len() - from).div_ceil(PART).clamp(1, rayon::current_num_threads());
+        let size = (self.text.len() - from) / parts;
+        let mut bounds = vec![from];
+        for part in 1..parts {
+            let at = from + part * size;
+            let line = memchr::memchr2(b'\n', b'\r', &self.text.as_bytes()[at..]);
+            let start = Scanner::new(self.text, line.map_or(self.text.len(), |line| at + line), self.dialect)
+                .record();
+            if bounds.last().is_some_and(|last| *last < start) {
+                bounds.push(start);
+            }
+        }
+        bounds.push(self.text.len().max(from));
+        bounds
+    }
+
+    /// The rows of the records that start from `from` on and before `end`.
+    fn rows(&self, from: usize, end: usize) -> Part {
+        let mut rows = Rows::new(self.width);
+        let mut scanner = Scanner::new(self.text, from, self.dialect);
+        let stop = loop {
+            let start = scanner.record();
+            if start >= end {
+                break None;
+            }
+            match self.row(&mut scanner, &mut rows) {
+                Ok(None) => {}
+                Ok(Some((offset, found))) => break Some(Stop::Ragged { offset, found }),
+                Err(error) => break Some(Stop::Unclosed(error)),
+            }
+        };
+        Part { from, to: scanner.record(), rows, stop }
+    }
+
+    /// Adds the next record; if it has not as many fields as there are columns, says where and how many it has.
+    fn row(&self, scanner: &mut Scanner<'_>, rows: &mut Rows) -> Result<Option<(usize, usize)>, Unclosed> {
+        let mut at = 0;
+        while let Some(field) = scanner.field()? {
+            if at == 0 {
+                rows.row(field.start as u64);
+            }
+            if at < self.width {
+                rows.cell(self.source, at, &field.text);
+            }
+            at += 1;
+            if at > self.width || (field.last && at < self.width) {
+                let offset = if at > self.width { field.start } else { field.end };
+                let rest = if field.last { 0 } else { record(scanner).map_or(0, |(fields, _)| fields.len()) };
+                return Ok(Some((offset, at + rest)));
+            }
+            if field.last {
+                break;
+            }
+        }
+        Ok(None)
+    }
 }
 
 /// Where a field of the row that starts at a byte is.

@@ -49,14 +49,19 @@ impl<'a> Scanner<'a> {
         Self { text, at: at + mark, dialect, within_record: false }
     }
 
+    /// Where the next record starts, or the text ends; between records only.
+    pub(crate) fn record(&mut self) -> usize {
+        while let Some(b'\n' | b'\r') = self.text.as_bytes().get(self.at) {
+            self.at += 1;
+        }
+        self.at
+    }
+
     /// The next field; none at the end of the text.
     pub(crate) fn field(&mut self) -> Result<Option<Field<'a>>, Unclosed> {
         let bytes = self.text.as_bytes();
         if !self.within_record {
-            while matches!(bytes.get(self.at), Some(b'\n' | b'\r')) {
-                self.at += 1;
-            }
-            if self.at == bytes.len() {
+            if self.record() == bytes.len() {
                 return Ok(None);
             }
         }

@@ -83,14 +83,18 @@ fn by_hash(table: &Table, source: &Source, split: &Split, seed: u64) -> Result<V
         Some(group) => vec![table.column(group)?],
         None => (0..table.names().len()).filter(|column| Some(*column) != id).collect(),
     };
-    let hashes: Vec<RowHash> =
-        (0..table.rows()).into_par_iter().map(|row| hash(table, row, &content, seed)).collect();
+    let mut start = blake3::Hasher::new_derive_key("pipeline data split v1: seed, cells");
+    start.update(&seed.to_le_bytes());
+    let hashes: Vec<RowHash> = (0..table.rows())
+        .into_par_iter()
+        .map_init(Vec::new, |bytes, row| hash(&start, table, row, &content, bytes))
+        .collect();
     let mut strata = BTreeMap::<&str, Ordered<RowHash>>::new();
     for (row, hash) in hashes.into_iter().enumerate() {
         strata.entry(stratum.map_or("", |column| table.cell(row, column))).or_default().push((hash, row));
     }
     let mut strata: Vec<Ordered<RowHash>> = strata.into_values().collect();
-    strata.par_iter_mut().for_each(|rows| rows.sort_unstable());
+    strata.iter_mut().for_each(|rows| rows.par_sort_unstable());
     let mut parts = vec![None; table.rows()];
     if let (Some(folds), Some(fold)) = (split.folds, split.fold) {
         strata = without_fold(strata, folds as usize, fold as usize, &mut parts);
@@ -154,7 +158,7 @@ fn by_time(table: &Table, split: &Split, name: &str) -> Result<Vec<Option<Part>>
         };
         rows.push((time, row));
     }
-    rows.sort_unstable();
+    rows.par_sort_unstable();
     let mut parts = vec![None; table.rows()];
     cut(&[rows], &split.fractions(), &mut parts);
     Ok(parts)
@@ -168,15 +172,21 @@ fn number(cell: &str) -> Option<i64> {
     Some(if bits < 0 { i64::MIN - bits } else { bits })
 }
 
-fn hash(table: &Table, row: usize, columns: &[usize], seed: u64) -> RowHash {
-    let mut hasher = blake3::Hasher::new_derive_key("pipeline data split v1: seed, cells");
-    hasher.update(&seed.to_le_bytes());
+/// The hash of some of a row's cells, after what `start` has already taken in; `bytes` is room for them.
+fn hash(
+    start: &blake3::Hasher,
+    table: &Table,
+    row: usize,
+    columns: &[usize],
+    bytes: &mut Vec<u8>,
+) -> RowHash {
+    bytes.clear();
     for &column in columns {
         let cell = table.cell(row, column);
-        hasher.update(&(cell.len() as u64).to_le_bytes());
-        hasher.update(cell.as_bytes());
+        bytes.extend_from_slice(&(cell.len() as u64).to_le_bytes());
+        bytes.extend_from_slice(cell.as_bytes());
     }
-    *hasher.finalize().as_bytes()
+    *start.clone().update(bytes).finalize().as_bytes()
 }
 
 /// The end of a group of equal rows that is nearest to `cut`, the earlier of two.

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use rayon::prelude::*;
 
-use crate::builder::{Builder, Column, TableFile, agree};
+use crate::builder::{Builder, Column, Rows, TableFile, agree};
 use crate::condition::{Condition, NotANumber};
 use crate::error::{Error, Place};
 use crate::packed::{self, Item};
@@ -88,7 +88,8 @@ impl Table {
             }
         }
         let path = paths.first().cloned().unwrap_or_default();
-        let Builder { names, columns, starts, files, .. } = builder;
+        let Builder { names, rows, files, .. } = builder;
+        let Rows { columns, starts } = rows;
         if starts.is_empty() {
             return Err(match source.format {
                 Some(Format::Texts) => Error::NoTexts { path },

@@ -150,6 +150,27 @@ fn a_header_alone_is_enough_and_may_be_long() {
     assert_eq!(read(format!("x{}\n1", names.join(",")).as_bytes()).unwrap()[1..], names[1..]);
 }
 
+#[test]
+fn large_files_are_read_in_parts() {
+    // Quoted line breaks and quotes everywhere, so that guesses where a part starts go wrong; over 8 MB.
+    let row = |at: usize| match at % 3 {
+        0 => format!("{at},\"line\n{at},\"\"x\n,\"\r\n"),
+        1 => format!("{at},plain 5\" {}\n", "é".repeat(at % 50)),
+        _ => format!("\"{at}\",\"{}\"\n\n", "a\n".repeat(at % 300)),
+    };
+    let text: String = (0..120_000).map(row).collect();
+    let text = format!("a,b\n{text}");
+    assert!(text.len() > 8 << 20);
+    let expected = oracle(&text);
+    let whole = file("t.csv", &text);
+    let table = whole.read().unwrap();
+    assert_eq!(table.rows(), expected.len() - 1);
+    assert!(rows(&table).into_iter().zip(&expected[1..]).all(|(own, wanted)| own == *wanted));
+    let bad = file("t.csv", format!("{text}1,2,3\n1,\"2\n"));
+    let lines = text.replace("\r\n", "\n").matches('\n').count() + 1;
+    assert_eq!(bad.error(), format!("t.csv:{lines}:5: the row has 3 fields, the header 2"));
+}
+
 /// What the `csv` crate reads, ragged rows included.
 fn oracle(text: &str) -> Vec<Vec<String>> {
     let mut reader = csv::ReaderBuilder::new().has_headers(false).flexible(true).from_reader(text.as_bytes());
