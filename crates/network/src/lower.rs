@@ -226,16 +226,14 @@ impl Lowering<'_> {
         });
     }
 
-    /// The width of real-valued input; reports indices and unknown widths.
-    fn width(&mut self, input: usize, wants: &str) -> Option<usize> {
+    /// The width of real-valued input, which the data may have yet to tell; reports indices.
+    fn width(&mut self, input: usize, wants: &str) -> Option<Dim> {
         let signal = &self.nodes[input].signal;
-        match (signal.ids.is_some(), signal.width().size()) {
-            (false, Some(width)) => Some(width),
-            _ => {
-                self.mismatch(wants, input, "put an `embedding` layer between them");
-                None
-            }
+        if signal.ids.is_some() {
+            self.mismatch(wants, input, "put an `embedding` layer between them");
+            return None;
         }
+        Some(signal.width().clone())
     }
 
     fn embedding(&mut self, layer: &Layer, embedding: &Embedding, input: usize) {
@@ -290,16 +288,15 @@ impl Lowering<'_> {
         };
         let mut params = vec![];
         for k in 0..recurrent.layers {
-            let columns = if k == 0 { features } else { units * directions };
+            let columns = if k == 0 { features.clone() } else { Dim::Size(units * directions) };
             for suffix in ["", "_reverse"].iter().take(directions) {
                 for (part, shape, initial) in [
-                    ("weight_ih", vec![gates * units, columns], matrix),
-                    ("weight_hh", vec![gates * units, units], matrix),
-                    ("bias_ih", vec![gates * units], bias),
-                    ("bias_hh", vec![gates * units], bias),
+                    ("weight_ih", vec![Dim::Size(gates * units), columns.clone()], matrix),
+                    ("weight_hh", vec![Dim::Size(gates * units), Dim::Size(units)], matrix),
+                    ("bias_ih", vec![Dim::Size(gates * units)], bias),
+                    ("bias_hh", vec![Dim::Size(gates * units)], bias),
                 ] {
                     let name = format!("{}.{part}_l{k}{suffix}", layer.name);
-                    let shape = shape.into_iter().map(Dim::Size).collect();
                     params.push(Param { name, shape, initial, buffer: false });
                 }
             }
@@ -321,10 +318,11 @@ impl Lowering<'_> {
         // A layer of one step has the layer's own name; the steps of a longer one are `layer.step`.
         let steps = dense.batch_norm || dense.activation.is_some() || dense.dropout > 0.0;
         let name = if steps { format!("{}.linear", layer.name) } else { layer.name.clone() };
-        let bound = Initial::Uniform(1.0 / (features as f64).sqrt());
+        // The first weights are drawn when the data has told every width.
+        let bound = Initial::Uniform(1.0 / (features.size().unwrap_or(1) as f64).sqrt());
         let mut params = vec![Param {
             name: format!("{}.weight", layer.name),
-            shape: vec![Dim::Size(dense.units), Dim::Size(features)],
+            shape: vec![Dim::Size(dense.units), features],
             initial: initial(dense.init, bound),
             buffer: false,
         }];
@@ -417,10 +415,10 @@ impl Lowering<'_> {
     }
 
     fn concat(&mut self, layer: &Layer, inputs: &[usize]) {
-        let mut total = 0;
+        let mut widths = vec![];
         for &input in inputs {
             let Some(width) = self.width(input, "values") else { return };
-            total += width;
+            widths.push(width);
         }
         let first = self.nodes[inputs[0]].signal.shape.0.clone();
         for &input in &inputs[1..] {
@@ -436,7 +434,9 @@ impl Lowering<'_> {
         }
         let mut shape = first;
         shape.pop();
-        shape.push(Dim::Size(total));
+        let total: Option<usize> = widths.iter().map(Dim::size).sum();
+        let all = || widths.iter().map(Dim::to_string).collect::<Vec<_>>().join(" + ");
+        shape.push(total.map_or_else(|| Dim::Named(all()), Dim::Size));
         self.push(&layer.name, &layer.name, Primitive::Concat, inputs, Signal::values(shape), vec![]);
     }
 }

@@ -140,6 +140,7 @@ impl Rewrite<'_> {
             label: None,
             label_kind: LabelKind::default(),
             columns: BTreeMap::new(),
+            group: vec![],
         };
         self.params.insert(name.clone(), Params::Preprocess(encoded));
         self.new.push(name.clone());

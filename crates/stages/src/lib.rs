@@ -31,7 +31,7 @@ pub use features::ExtractFeatures;
 pub use finetune::Finetune;
 pub use freeze::{Freeze, Unfreeze};
 pub use predict::Predict;
-pub use preprocess::Preprocess;
+pub use preprocess::{Group, Preprocess};
 pub use rows::{RowSet, Rows};
 pub use subnet::LoadSubnet;
 pub use table::{Declaration, KINDS, Params, Reference, Stage, declaration};

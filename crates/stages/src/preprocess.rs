@@ -1,9 +1,10 @@
 //! `preprocess`: columns encoded by chains of steps, fitted on the training rows only.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use data::{ColumnType, LabelKind, Part, Step, check_chain};
 use plan::{ArtifactKind, Diagnostic, Place};
+use regex::Regex;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -35,6 +36,97 @@ pub struct Preprocess {
     /// A chain of steps for each column.
     #[serde(default)]
     pub columns: BTreeMap<String, Vec<Step>>,
+    /// Chains that several columns share.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub group: Vec<Group>,
+}
+
+/// Columns that share a chain of steps: those of a list, or those that a pattern matches.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Group {
+    /// The columns.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub columns: Vec<String>,
+    /// A regular expression that matches the columns' names as a whole: `num_.*`. The label, the column that names
+    /// the rows, that of the split and columns that have a chain already are left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pattern: Option<String>,
+    /// The chain of steps, fitted for each column by itself.
+    pub steps: Vec<Step>,
+}
+
+/// A column of a group.
+struct Member<'a> {
+    group: usize,
+    name: &'a str,
+    /// Its place in the group's list; none where the pattern took it.
+    listed: Option<usize>,
+}
+
+/// A column's chain, and where the recipe declares it.
+struct Chain<'a> {
+    steps: &'a [Step],
+    /// Where the column is named.
+    named: Place,
+    /// Whether it is named by a key.
+    key: bool,
+    /// Where the steps are.
+    place: Place,
+    /// Whether no column before has the same steps: a mistake in them is reported once.
+    first: bool,
+}
+
+impl Chain<'_> {
+    /// The diagnostic at the column's name.
+    fn at_name(&self, diagnostic: Diagnostic) -> Diagnostic {
+        if self.key { diagnostic.at_key() } else { diagnostic }
+    }
+}
+
+/// A pattern that matches whole names.
+fn whole(pattern: &str) -> Result<Regex, regex::Error> {
+    // By itself first: `a)(b` is no expression, `^(?:a)(b)$` is one.
+    Regex::new(pattern)?;
+    Regex::new(&format!("^(?:{pattern})$"))
+}
+
+/// Types of chains; a wrong chain is reported and left out.
+fn types(
+    own: &BTreeMap<String, Chain<'_>>,
+    has_label: bool,
+    context: &mut Context<'_>,
+) -> BTreeMap<String, ColumnType> {
+    let mut types = BTreeMap::new();
+    for (name, chain) in own {
+        let taken = matches!(name.as_str(), "" | "label" | "part" | "row" | "id");
+        if taken || name.contains('.') {
+            let message = format!("`{name}` cannot name an encoded column");
+            let hint = "label, part, row, id and names with a dot are taken: use `rename`";
+            let diagnostic = Diagnostic::new("column-name", chain.named.clone(), message).hint(hint);
+            context.report(chain.at_name(diagnostic));
+        }
+        let target = chain.steps.iter().position(|step| matches!(step, Step::Target(_)));
+        if let Some(at) = target.filter(|_| !has_label && chain.first) {
+            let message = "`target` learns from the label, and there is none";
+            let hint = "say which column it is: label = \"...\"";
+            context.report(Diagnostic::new("chain", chain.place.join(at), message).hint(hint));
+        }
+        match check_chain(chain.steps) {
+            Ok(kind) => drop(types.insert(name.clone(), kind)),
+            Err(_) if !chain.first => {}
+            Err(problems) => {
+                for problem in problems {
+                    let inside = problem.step < chain.steps.len();
+                    let at = if inside { chain.place.join(problem.step) } else { chain.place.clone() };
+                    let mut diagnostic = Diagnostic::new("chain", at, problem.message);
+                    diagnostic.hint = problem.hint;
+                    context.report(diagnostic);
+                }
+            }
+        }
+    }
+    types
 }
 
 impl Stage for Preprocess {
@@ -45,7 +137,6 @@ impl Stage for Preprocess {
     }
 
     fn check(&self, context: &mut Context<'_>) -> Vec<(&'static str, Fact)> {
-        let mut columns = self.chains(context);
         let Some(source) = context.sources.get(&self.data) else { return vec![] };
         let fitted = match &self.fitted {
             None => None,
@@ -54,7 +145,13 @@ impl Stage for Preprocess {
                 fact => fact,
             },
         };
-        if self.columns.is_empty() && fitted.is_none() {
+        let label =
+            self.label.as_ref().or(fitted.as_ref().and_then(|fitted| Some(&fitted.label.as_ref()?.column)));
+        let fitted_columns = fitted.iter().flat_map(|fitted| fitted.columns.keys());
+        let taken = self.taken(&source.source, label, fitted_columns);
+        let own = self.own(source, &taken, context);
+        let mut columns = types(&own, label.is_some(), context);
+        if self.columns.is_empty() && self.group.is_empty() && fitted.is_none() {
             let place = Place::stage(context.stage);
             let hint = "for example columns.review = [\"lowercase\", { tokenize = \"punctuation\" }, { index = {} }]";
             context.report(Diagnostic::new("no-columns", place, "no column is encoded").hint(hint));
@@ -64,25 +161,26 @@ impl Stage for Preprocess {
         if let Some(fitted) = &fitted {
             label = match (label, &fitted.label) {
                 (Some(label), Some(of)) => Some(LabelFact { kind: of.kind, ..label }),
-                (None, Some(of)) => self.header(source, context).contains(&of.column).then(|| of.clone()),
+                (None, Some(of)) => self.header(source).contains(&of.column).then(|| of.clone()),
                 (label, None) => label,
             };
             for (name, column) in &fitted.columns {
-                if self.columns.contains_key(name) {
-                    let place = context.inside(["columns".into(), name.as_str().into()]);
+                if let Some(chain) = own.get(name) {
+                    let place = chain.named.clone();
                     let message = format!("`{name}` is already encoded by the fitted transform");
                     let hint = "remove the chain here, or give the column another name with `rename`";
-                    context
-                        .report(Diagnostic::new("column-fitted-twice", place, message).at_key().hint(hint));
+                    context.report(
+                        chain.at_name(Diagnostic::new("column-fitted-twice", place, message).hint(hint)),
+                    );
                 }
                 columns.insert(name.clone(), *column);
             }
             rows = fitted.fitted.clone();
         }
-        self.check_header(source, &columns, fitted.is_some(), context);
+        self.check_header(source, &columns, &own, context);
         let all = source.rows(&self.data);
         let parts = source.parts();
-        if !self.columns.is_empty() || self.label.is_some() && fitted.is_none() {
+        if !own.is_empty() || self.label.is_some() && fitted.is_none() {
             let part = parts.contains(&Part::Train).then_some(Part::Train);
             if !parts.is_empty() && part.is_none() {
                 let message = format!("`{}` has no train part to fit on", self.data);
@@ -98,40 +196,123 @@ impl Stage for Preprocess {
 }
 
 impl Preprocess {
-    /// Types of this stage's own chains; a wrong chain is reported and left out.
-    fn chains(&self, context: &mut Context<'_>) -> BTreeMap<String, ColumnType> {
-        let mut types = BTreeMap::new();
+    /// The chain of every column that this stage encodes itself, of a table with these columns (under their new
+    /// names).
+    pub fn chains(&self, header: &[String], taken: &BTreeSet<String>) -> BTreeMap<String, Vec<Step>> {
+        let of_groups = self.members(header, taken).into_iter();
+        let mut chains: BTreeMap<_, _> = of_groups
+            .map(|member| (member.name.to_owned(), self.group[member.group].steps.clone()))
+            .collect();
+        chains.extend(self.columns.clone());
+        chains
+    }
+
+    /// Columns that a pattern does not take: the label, what names the rows or splits them, and what is fitted
+    /// already.
+    pub fn taken<'a>(
+        &self,
+        source: &data::Source,
+        label: Option<&'a String>,
+        fitted: impl Iterator<Item = &'a String>,
+    ) -> BTreeSet<String> {
+        let split = source.split.as_ref().and_then(|split| split.column.as_ref());
+        let named = source.id.iter().chain(split);
+        let mut taken: BTreeSet<String> =
+            named.map(|name| self.rename.get(name).unwrap_or(name).clone()).collect();
+        taken.extend(label.into_iter().chain(fitted).cloned());
+        taken
+    }
+
+    /// The columns of the groups. A pattern takes what no chain and no earlier group has.
+    fn members<'a>(&'a self, header: &'a [String], taken: &BTreeSet<String>) -> Vec<Member<'a>> {
+        let mut members: Vec<Member<'a>> = vec![];
+        for (group, of) in self.group.iter().enumerate() {
+            let listed = of.columns.iter().enumerate();
+            members.extend(listed.map(|(at, name)| Member { group, name, listed: Some(at) }));
+            let Some(pattern) = of.pattern.as_deref().and_then(|pattern| whole(pattern).ok()) else {
+                continue;
+            };
+            for name in header.iter().filter(|name| pattern.is_match(name)) {
+                let has = self.columns.contains_key(name) || members.iter().any(|member| member.name == name);
+                if !has && !taken.contains(name) {
+                    members.push(Member { group, name, listed: None });
+                }
+            }
+        }
+        members
+    }
+
+    /// This stage's own chains by column; mistakes of groups are reported.
+    fn own<'a>(
+        &'a self,
+        source: &'a SourceFact,
+        taken: &BTreeSet<String>,
+        context: &mut Context<'_>,
+    ) -> BTreeMap<String, Chain<'a>> {
+        let mut own = BTreeMap::new();
         for (name, steps) in &self.columns {
             let place = context.inside(["columns".into(), name.as_str().into()]);
-            if name.is_empty()
-                || name == "label"
-                || name == "part"
-                || name == "row"
-                || name == "id"
-                || name.contains('.')
-            {
-                let message = format!("`{name}` cannot name an encoded column");
-                let hint = "label, part, row, id and names with a dot are taken: use `rename`";
-                context.report(Diagnostic::new("column-name", place.clone(), message).at_key().hint(hint));
+            let chain = Chain { steps, named: place.clone(), key: true, place, first: true };
+            own.insert(name.clone(), chain);
+        }
+        let header = self.header(source);
+        let members = self.members(&header, taken);
+        let mut typed = BTreeSet::new();
+        for member in &members {
+            let steps = context.inside(["group".into(), member.group.into(), "steps".into()]);
+            let named = match member.listed {
+                Some(at) => {
+                    context.inside(["group".into(), member.group.into(), "columns".into(), at.into()])
+                }
+                None => context.inside(["group".into(), member.group.into(), "pattern".into()]),
+            };
+            if own.contains_key(member.name) {
+                let message = format!("`{}` has a chain already", member.name);
+                let hint = "a column has one chain: name it once";
+                context.report(Diagnostic::new("column-twice", named, message).hint(hint));
+                continue;
             }
-            match check_chain(steps) {
-                Ok(kind) => drop(types.insert(name.clone(), kind)),
-                Err(problems) => {
-                    for problem in problems {
-                        let at =
-                            if problem.step < steps.len() { place.join(problem.step) } else { place.clone() };
-                        let mut diagnostic = Diagnostic::new("chain", at, problem.message);
-                        diagnostic.hint = problem.hint;
-                        context.report(diagnostic);
+            let first = typed.insert(member.group);
+            let chain =
+                Chain { steps: &self.group[member.group].steps, named, key: false, place: steps, first };
+            own.insert(member.name.to_owned(), chain);
+        }
+        for (at, group) in self.group.iter().enumerate() {
+            let place = context.inside(["group".into(), at.into()]);
+            match &group.pattern {
+                Some(_) if !group.columns.is_empty() => {
+                    let message = "the group has both `columns` and `pattern`";
+                    let hint = "keep one of them; a second group can have the same steps";
+                    context.report(Diagnostic::new("group-columns", place, message).hint(hint));
+                }
+                None if group.columns.is_empty() => {
+                    let message = "the group names no columns";
+                    let hint = "say which: columns = [\"size\", \"weight\"], or pattern = \"num_.*\"";
+                    context.report(Diagnostic::new("group-columns", place, message).hint(hint));
+                }
+                None => {}
+                Some(pattern) => {
+                    let place = place.join("pattern");
+                    if let Err(error) = whole(pattern) {
+                        let text = error.to_string();
+                        let reason = text.lines().last().unwrap_or_default().trim_start_matches("error: ");
+                        let message = format!("`{pattern}` is not a regular expression: {reason}");
+                        let hint =
+                            "the syntax is that of the regex crate: no look-around, no back-references";
+                        context.report(Diagnostic::new("group-columns", place, message).hint(hint));
+                    } else if source.columns.is_some() && !members.iter().any(|member| member.group == at) {
+                        let message = format!("no column is left that `{pattern}` matches as a whole");
+                        let hint = format!("`{}` has {}", self.data, header.join(", "));
+                        context.report(Diagnostic::new("group-columns", place, message).hint(hint));
                     }
                 }
             }
         }
-        types
+        own
     }
 
     /// The source's columns under their new names.
-    fn header(&self, source: &SourceFact, _: &Context<'_>) -> Vec<String> {
+    fn header(&self, source: &SourceFact) -> Vec<String> {
         let names = source.columns.clone().unwrap_or_default();
         names.into_iter().map(|name| self.rename.get(&name).cloned().unwrap_or(name)).collect()
     }
@@ -140,7 +321,7 @@ impl Preprocess {
         &self,
         source: &SourceFact,
         columns: &BTreeMap<String, ColumnType>,
-        fitted: bool,
+        own: &BTreeMap<String, Chain<'_>>,
         context: &mut Context<'_>,
     ) {
         let Some(original) = &source.columns else { return };
@@ -148,12 +329,11 @@ impl Preprocess {
             let place = context.inside(["rename".into(), old.as_str().into()]);
             context.report(missing(place, old, original, &self.data).at_key());
         }
-        let header = self.header(source, context);
+        let header = self.header(source);
         for name in columns.keys().filter(|name| !header.contains(name)) {
-            if self.columns.contains_key(name) {
-                let place = context.inside(["columns".into(), name.as_str().into()]);
-                context.report(missing(place, name, &header, &self.data).at_key());
-            } else if fitted {
+            if let Some(chain) = own.get(name) {
+                context.report(chain.at_name(missing(chain.named.clone(), name, &header, &self.data)));
+            } else {
                 let place = context.place("fitted");
                 let message = format!(
                     "the fitted transform needs a column `{name}`, which `{}` does not have",

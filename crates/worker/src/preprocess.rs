@@ -21,8 +21,11 @@ pub(crate) fn run(params: &Preprocess, task: &Task, report: Report<'_>) -> Resul
     let id = input.source.id.as_ref().map(|id| params.rename.get(id).unwrap_or(id).as_str());
     step("fit", 1);
     let before = artifacts(task, "fitted").next().map(transform).transpose()?;
+    let fitted = before.iter().flat_map(|before| before.columns().keys());
+    let label = before.as_ref().and_then(|before| Some(&before.label()?.column));
+    let taken = params.taken(&input.source, params.label.as_ref().or(label), fitted);
     let spec = data::Spec {
-        columns: params.columns.clone(),
+        columns: params.chains(table.names(), &taken),
         label: params.label.clone(),
         label_kind: params.label_kind,
     };
