@@ -177,8 +177,15 @@ struct Table {
 struct Matrix {
     title: String,
     classes: Vec<String>,
-    /// Count, share of its row in percent, and whether it is right.
-    rows: Vec<(String, Vec<(usize, usize, bool)>)>,
+    rows: Vec<(String, Vec<Cell>)>,
+}
+
+/// Rows of one class for which one class was chosen.
+struct Cell {
+    count: usize,
+    /// Share of the class's rows in percent.
+    share: usize,
+    right: bool,
 }
 
 /// Horizontal bars.

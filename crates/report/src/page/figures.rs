@@ -1,7 +1,7 @@
 //! The page's content as plots, tables and bars.
 
 use super::plot::{Dot, Line, Plot};
-use super::{Bars, Evaluation, Figure, Group, History, Importances, Matrix, Projection};
+use super::{Bars, Cell, Evaluation, Figure, Group, History, Importances, Matrix, Projection};
 use crate::axis::four_digits;
 use crate::quality::{self, Rate};
 use crate::{Scores, Series};
@@ -186,8 +186,10 @@ pub(super) fn matrices(evaluations: &[Evaluation]) -> Vec<Matrix> {
         let counts = quality::confusion(classes.len(), labels, predicted);
         let rows = counts.iter().enumerate().map(|(label, counts)| {
             let all = counts.iter().sum::<usize>().max(1);
-            let cell = |(chosen, &count): (usize, &usize)| {
-                (count, (100.0 * count as f64 / all as f64).round() as usize, chosen == label)
+            let cell = |(chosen, &count): (usize, &usize)| Cell {
+                count,
+                share: (100.0 * count as f64 / all as f64).round() as usize,
+                right: chosen == label,
             };
             (classes[label].clone(), counts.iter().enumerate().map(cell).collect())
         });
