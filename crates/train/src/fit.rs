@@ -29,7 +29,8 @@ const LOOK: usize = 64;
 /// One training.
 #[derive(Clone, Copy)]
 pub struct Job<'a> {
-    /// Trains on part `train`, watches part `valid` where it has rows; never looks at `test`.
+    /// Trains on part `train`, or on all rows where there is no split; watches part `valid` where it has rows; never
+    /// looks at `test`.
     pub dataset: &'a Dataset,
     /// Epochs, batches, optimiser, metrics.
     pub training: &'a Training,
@@ -184,7 +185,9 @@ impl<'a> Run<'a> {
             return Err(Error::NothingToTrain);
         }
         let loader = Loader::new(&module, job.dataset)?;
-        let train = job.dataset.rows_of(Some(Part::Train));
+        // Data without a split has no parts: all of it is for training.
+        let split = !job.dataset.description().parts.is_empty();
+        let train = job.dataset.rows_of(split.then_some(Part::Train));
         let valid = job.dataset.rows_of(Some(Part::Valid));
         let early = job.training.early_stopping.as_ref();
         let mut metrics = job.training.metrics.clone();

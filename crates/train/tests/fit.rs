@@ -18,7 +18,7 @@ use torch::{Device, values};
 use train::{Error, Fitted, Job, evaluate, features, fit, predict};
 
 /// Reviews of random words; one with more `good` than `bad` is positive.
-fn dataset(folder: &Path, rows: usize) -> Dataset {
+fn dataset(folder: &Path, rows: usize, split: Option<Split>) -> Dataset {
     let mut draws = data::Draws::new(3, "test", &[]);
     let mut text = "text,age,label\n".to_owned();
     for _ in 0..rows {
@@ -32,7 +32,7 @@ fn dataset(folder: &Path, rows: usize) -> Dataset {
     let path = folder.join("reviews.csv");
     fs::write(&path, text).unwrap();
     let mut source = Source::new("reviews.csv");
-    source.split = Some(Split { train: Some(0.6), valid: Some(0.4), ..Split::default() });
+    source.split = split;
     let table = Table::read(&path, &source).unwrap();
     let parts = data::assign(&table, &source, 1).unwrap();
     let chain = vec![Step::Tokenize(Tokenize::Whitespace), Step::Index(Index::default())];
@@ -81,8 +81,12 @@ struct Setup {
 
 impl Setup {
     fn new() -> Self {
+        Self::split(Some(Split { train: Some(0.6), valid: Some(0.4), ..Split::default() }))
+    }
+
+    fn split(split: Option<Split>) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let dataset = dataset(folder.path(), 400);
+        let dataset = dataset(folder.path(), 400, split);
         let network = network(&dataset);
         Setup { folder, dataset, network }
     }
@@ -125,6 +129,13 @@ fn assert_same_bits(one: &Fitted, other: &Fitted) {
     assert_eq!(one.keys().collect::<Vec<_>>(), other.keys().collect::<Vec<_>>());
     let off: Vec<&String> = one.keys().filter(|name| one[*name] != other[*name]).collect();
     assert!(off.is_empty(), "these differ: {off:?}");
+}
+
+#[test]
+fn data_without_a_split_is_all_for_training() {
+    let fitted = Setup::split(None).fit(&training(json!({})), "whole", 1, &mut on).unwrap();
+    let parts: Vec<&String> = fitted.history[3].metrics.keys().collect();
+    assert_eq!(parts, ["train"]);
 }
 
 #[test]
