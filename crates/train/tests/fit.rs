@@ -214,7 +214,11 @@ fn an_interrupted_training_ends_in_the_same_bits() {
 #[test]
 fn a_training_stopped_inside_an_epoch_goes_on_from_the_one_before() {
     let folder = tempfile::tempdir().unwrap();
-    let dataset = dataset(folder.path(), 12_000);
+    let dataset = dataset(
+        folder.path(),
+        12_000,
+        Some(Split { train: Some(0.6), valid: Some(0.4), ..Split::default() }),
+    );
     let setup = Setup { network: network(&dataset), folder, dataset };
     let training = training(json!({ "epochs": 2, "batch": { "size": 8, "buckets": 1 } }));
     let whole = setup.fit(&training, "whole", 2, &mut on).unwrap();
