@@ -185,7 +185,7 @@ fn transform(transform: &Transform) -> String {
                     Ok(Some(names)) => {
                         let shown: Vec<&str> = names.iter().take(WORDS).map(String::as_str).collect();
                         let more = if names.len() > WORDS { ", …" } else { "" };
-                        format!("{} numbers: {}{more}", names.len(), shown.join(", "))
+                        format!("{}: {}{more}", words::count(names.len(), "number"), shown.join(", "))
                     }
                     _ => "a number".to_owned(),
                 };

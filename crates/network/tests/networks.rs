@@ -180,3 +180,32 @@ fn selections_name_parameters_and_take_running_statistics_along() {
     let none = select("tokn_embed").unwrap_err();
     assert_eq!(none.nearest[0], "token_embed.weight");
 }
+
+#[test]
+fn vectors_are_values_whose_width_the_data_may_tell() {
+    let of = |width| {
+        let inputs = BTreeMap::from([
+            ("age".to_owned(), Input::Number),
+            ("words".to_owned(), Input::Vector { width }),
+        ]);
+        let layers = layers(
+            r#"[{"name": "all", "kind": "concat", "input": ["age", "words"]},
+                {"name": "output", "kind": "dense", "units": 1, "batch-norm": true}]"#,
+        );
+        Network::new(inputs, layers).lower().unwrap()
+    };
+    let open = of(None);
+    let column = open.nodes.iter().find(|node| node.name == "words").unwrap();
+    assert_eq!(column.signal.shape.to_string(), "[batch, width of words]");
+    let all = open.nodes.iter().find(|node| node.name == "all").unwrap();
+    assert_eq!(all.signal.shape.to_string(), "[batch, 1 + width of words]");
+    // As torch.nn.Linear(1 + 30, 1).weight.
+    let known = of(Some(30));
+    let dense = known.nodes.iter().find(|node| node.name == "output.linear").unwrap();
+    assert_eq!(network::Shape(dense.params[0].shape.clone()).to_string(), "[1, 31]");
+    let weights = Network::new(
+        BTreeMap::from([("words".to_owned(), Input::Vector { width: None })]),
+        layers(r#"[{"name": "e", "kind": "embedding", "units": 4}]"#),
+    );
+    assert_eq!(weights.lower().unwrap_err()[0].code, "shape-mismatch");
+}
