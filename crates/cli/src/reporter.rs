@@ -74,7 +74,9 @@ pub(crate) fn lines(what: &What) -> Vec<(&str, String)> {
             let comma = if numbers.is_empty() { "" } else { ": " };
             (stage, format!("done in {}{comma}{numbers}", words::seconds(*seconds)))
         }
-        What::StageFailed { stage, error } => (stage, format!("failed: {}", words::visible(&one_line(error)))),
+        What::StageFailed { stage, error } => {
+            (stage, format!("failed: {}", words::visible(&one_line(error))))
+        }
         What::StageSkipped { stage, because } => (stage, skipped(because)),
         What::Damaged { stage: Some(stage), problem } => (stage, format!("will be rebuilt: {problem}")),
         What::Damaged { stage: None, .. } | What::RunStarted { .. } | What::RunFinished { .. } => {

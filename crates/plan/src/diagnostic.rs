@@ -109,7 +109,14 @@ pub struct Diagnostic {
 impl Diagnostic {
     /// A mistake in the value at `place`.
     pub fn new(code: &'static str, place: Place, message: impl Into<String>) -> Self {
-        Diagnostic { code, place, anchor: Anchor::Value, message: message.into(), hint: None, related: vec![] }
+        Diagnostic {
+            code,
+            place,
+            anchor: Anchor::Value,
+            message: message.into(),
+            hint: None,
+            related: vec![],
+        }
     }
 
     /// Underlines the key instead of the value.

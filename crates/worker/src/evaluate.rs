@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-
 use data::{Dataset, LabelKind, Labels, Part};
 use plan::{ArtifactKind, Blame, Outcome, Progress, StageError, Task};
 use stages::Evaluate;

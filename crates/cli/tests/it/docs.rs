@@ -27,7 +27,9 @@ fn architecture_names_only_paths_that_exist() {
     let text = fs::read_to_string(root().join("ARCHITECTURE.md")).unwrap();
     let paths: Vec<String> = quoted(&text)
         .into_iter()
-        .filter(|word| word.contains('/') && word.chars().all(|c| c.is_ascii_alphanumeric() || "/._-".contains(c)))
+        .filter(|word| {
+            word.contains('/') && word.chars().all(|c| c.is_ascii_alphanumeric() || "/._-".contains(c))
+        })
         .collect();
     assert!(paths.len() > 10, "{paths:?}");
     let missing: Vec<&String> = paths.iter().filter(|path| !root().join(path).exists()).collect();

@@ -53,7 +53,11 @@ fn a_page_of_results_that_needs_nothing_else() {
     assert_eq!(fs::read_to_string(session.path("report.html")).unwrap(), page);
     assert_snapshot!("report_over_other", session.transcript("report recipe.toml -o recipe.toml"));
     let changed = session.call("report recipe.toml --set stages.net.epochs=7");
-    assert!(changed.stderr.contains("before the recipe or its data changed: net, test, scores"), "{}", changed.stderr);
+    assert!(
+        changed.stderr.contains("before the recipe or its data changed: net, test, scores"),
+        "{}",
+        changed.stderr
+    );
 }
 
 /// The first file of that name that is not the metric of a part.
