@@ -78,7 +78,7 @@ pub(crate) fn read(item: &Item, source: &Source, table: &mut Builder) -> Result<
         table.row(start as u64);
         for (at, value) in cells.iter().enumerate() {
             seen[at] |= value.is_some();
-            let cell = value.map_or(Ok(Cow::Borrowed("")), |value| cell(value));
+            let cell = value.map_or(Ok(Cow::Borrowed("")), cell);
             let cell = cell.map_err(|error| bad(&path, &text, start, &error))?;
             table.cell(order[at], &cell);
         }

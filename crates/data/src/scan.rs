@@ -60,10 +60,8 @@ impl<'a> Scanner<'a> {
     /// The next field; none at the end of the text.
     pub(crate) fn field(&mut self) -> Result<Option<Field<'a>>, Unclosed> {
         let bytes = self.text.as_bytes();
-        if !self.within_record {
-            if self.record() == bytes.len() {
-                return Ok(None);
-            }
+        if !self.within_record && self.record() == bytes.len() {
+            return Ok(None);
         }
         let start = self.at;
         let (text, end) = if self.dialect.quote && bytes.get(start) == Some(&b'"') {
