@@ -62,8 +62,7 @@ impl Rows {
 
     /// Adds a cell to a column; one that the source says to be unknown is empty.
     pub(crate) fn cell(&mut self, source: &Source, column: usize, cell: &str) {
-        let unknown = source.na.iter().flatten().any(|na| na == cell);
-        self.columns[column].push(if unknown { "" } else { cell });
+        self.columns[column].push(source.known(cell));
     }
 }
 
@@ -96,6 +95,10 @@ impl TableFile {
         match &self.origin {
             Origin::Folder(root) => Ok(Place { path: root.join(name), line: 1, column: 1 }),
             Origin::Item(item, Format::Jsonl) => lines::place(item, source, start),
+            // There are no lines: the row and the column, from 1.
+            Origin::Item(item, Format::Parquet | Format::Arrow) => {
+                Ok(Place { path: item.shown(), line: start + 1, column: field as u64 + 1 })
+            }
             Origin::Item(item, format) => delimited::place(item, source, *format, start, field),
         }
     }
@@ -154,6 +157,12 @@ impl<'s> Builder<'s> {
     /// Adds a cell to a column.
     pub(crate) fn cell(&mut self, column: usize, cell: &str) {
         self.rows.cell(self.source, column, cell);
+    }
+
+    /// Adds rows of the file that was started last.
+    pub(crate) fn append_last(&mut self, rows: Rows) {
+        let order = self.files.last().map(|file| file.order.clone()).unwrap_or_default();
+        self.append(rows, &order);
     }
 
     /// Adds rows whose fields belong to these columns.

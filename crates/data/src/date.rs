@@ -52,6 +52,38 @@ fn days(date: &str) -> Option<i64> {
     Some(era * 146_097 + of_era * 365 + of_era / 4 - of_era / 100 + of_year - 719_468)
 }
 
+/// The day that many days after 1970-01-01 as `2024-05-31` (the same source).
+pub(crate) fn day(days: i64) -> String {
+    let days = days + 719_468;
+    let era = days.div_euclid(146_097);
+    let of_era = days.rem_euclid(146_097);
+    let year = (of_era - of_era / 1_460 + of_era / 36_524 - of_era / 146_096) / 365;
+    let of_year = of_era - (365 * year + year / 4 - year / 100);
+    let shifted = (5 * of_year + 2) / 153;
+    let day = of_year - (153 * shifted + 2) / 5 + 1;
+    let month = if shifted < 10 { shifted + 3 } else { shifted - 9 };
+    let year = era * 400 + year + i64::from(month <= 2);
+    format!("{year:04}-{month:02}-{day:02}")
+}
+
+/// The moment that many units after 1970-01-01T00:00:00 as `2024-05-31T18:30:00.25Z`, where a second has ten to the
+/// power of `digits` units.
+pub(crate) fn moment(units: i64, digits: u32, zone: &str) -> String {
+    let of_second = 10_i64.pow(digits);
+    let seconds = units.div_euclid(of_second);
+    let fraction = match units.rem_euclid(of_second) {
+        0 => String::new(),
+        fraction => {
+            let text = format!(".{fraction:0width$}", width = digits as usize);
+            text.trim_end_matches('0').to_owned()
+        }
+    };
+    let of_day = seconds.rem_euclid(86_400);
+    let (hours, minutes) = (of_day / 3600, of_day / 60 % 60);
+    let day = day(seconds.div_euclid(86_400));
+    format!("{day}T{hours:02}:{minutes:02}:{:02}{fraction}{zone}", of_day % 60)
+}
+
 fn minutes_of_zone(zone: &str) -> Option<i64> {
     let sign = match zone.as_bytes()[0] {
         b'Z' | b'z' => return (zone.len() == 1).then_some(0),
@@ -111,6 +143,13 @@ mod tests {
             "é024-05-31",
         ] {
             assert_eq!(micros(text), None, "{text}");
+        }
+        // datetime.isoformat() of the same moments.
+        assert_eq!(moment(951_868_740_000, 3, "Z"), "2000-02-29T23:59:00Z");
+        assert_eq!(moment(-500_000_000, 9, ""), "1969-12-31T23:59:59.5");
+        assert_eq!(moment(1_717_173_000_250_000, 6, "Z"), "2024-05-31T16:30:00.25Z");
+        for text in ["1600-03-01", "1970-01-01", "2000-02-29", "2024-12-31", "2100-01-01"] {
+            assert_eq!(day(micros(text).unwrap() / 86_400_000_000), text);
         }
     }
 }

@@ -153,6 +153,22 @@ pub enum Error {
         /// The column.
         name: String,
     },
+    /// An Arrow file whose buffers are compressed one by one.
+    #[error("{}: the Arrow file is compressed inside", path.display())]
+    PackedInside {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A column holds what has no text.
+    #[error("{}: the column `{column}` holds {kind}, which is no text, number or date", path.display())]
+    ColumnKind {
+        /// The file.
+        path: PathBuf,
+        /// The column.
+        column: String,
+        /// Arrow's name of its type.
+        kind: String,
+    },
     /// A line is no JSON object.
     #[error("{place}: {reason}")]
     Json {
@@ -494,6 +510,10 @@ impl Error {
             }
             Self::DerivedTwice { .. } => "give the derived column another name".into(),
             Self::Json { .. } => "every line is one JSON object".into(),
+            Self::PackedInside { .. } => {
+                "write it uncompressed (and pack the file itself, as .arrow.zst), or as Parquet".into()
+            }
+            Self::ColumnKind { .. } => "name the columns to read: columns = [...]".into(),
             Self::UnknownKey { .. } => "name the keys to read: columns = [...]".into(),
             Self::Member { has, .. } if has.is_empty() => "it holds no files".into(),
             Self::Member { has, .. } => format!("say member = \"...\": it has {}", quoted(has)),

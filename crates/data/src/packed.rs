@@ -4,13 +4,17 @@
 
 use std::fmt;
 use std::fs::File;
-use std::io::{self, BufRead, BufReader, Read};
+use std::io::{self, BufRead, BufReader, Read, Seek};
 use std::path::{Component, Path, PathBuf};
 
 use flate2::bufread::MultiGzDecoder;
 
 use crate::error::Error;
 use crate::source::{Format, Source, UNPACKED_LIMIT, is_archive};
+
+/// How compressed files start.
+const GZIP: [u8; 2] = [0x1f, 0x8b];
+const ZSTANDARD: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
 
 /// A file on disk, or a file in an archive on disk.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,6 +32,20 @@ impl Item {
     /// Whether it is a plain file of that many bytes; none where it may be packed.
     fn size(&self) -> u64 {
         std::fs::metadata(&self.path).map_or(0, |metadata| metadata.len())
+    }
+
+    /// The file, opened, where it is neither compressed nor a member.
+    pub(crate) fn plain(&self) -> Result<Option<File>, Error> {
+        if self.member.is_some() {
+            return Ok(None);
+        }
+        let damage = |error| Error::io(&self.path, error);
+        let mut file = File::open(&self.path).map_err(damage)?;
+        let mut start = Vec::new();
+        file.by_ref().take(4).read_to_end(&mut start).map_err(damage)?;
+        file.rewind().map_err(damage)?;
+        let packed = start.starts_with(&GZIP) || start.starts_with(&ZSTANDARD);
+        Ok((!packed).then_some(file))
     }
 
     /// Its first bytes, unpacked: at least `wanted` where it has so many.
@@ -202,10 +220,10 @@ fn unpacked(path: &Path, limit: u64) -> Result<Box<dyn Read>, Error> {
     let file = File::open(path).map_err(|error| Error::io(path, error))?;
     let mut reader = BufReader::with_capacity(256 * 1024, file);
     let start = reader.fill_buf().map_err(|error| Error::io(path, error))?;
-    if start.starts_with(&[0x1f, 0x8b]) {
+    if start.starts_with(&GZIP) {
         return Ok(Box::new(Limited { reader: MultiGzDecoder::new(reader), left: limit, limit }));
     }
-    if start.starts_with(&[0x28, 0xb5, 0x2f, 0xfd]) {
+    if start.starts_with(&ZSTANDARD) {
         let reader = zstd::Decoder::with_buffer(reader).map_err(|error| damage(path, error))?;
         return Ok(Box::new(Limited { reader, left: limit, limit }));
     }

@@ -37,7 +37,8 @@ pub struct Source {
     /// Whether the first record of csv and tsv names the columns; where absent, it does.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub header: Option<bool>,
-    /// Names of the columns in order, instead of the header's; of jsonl, the keys to read.
+    /// Names of the columns in order, instead of the header's; of jsonl, parquet and arrow, those
+    /// to read.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1))]
     pub columns: Option<Vec<String>>,
@@ -92,6 +93,10 @@ pub enum Format {
     Tsv,
     /// One JSON object a line. What is nested in it becomes a cell of JSON text, null an empty cell.
     Jsonl,
+    /// Apache Parquet. Values become text: dates in ISO 8601, null and not-a-number an empty cell.
+    Parquet,
+    /// Apache Arrow IPC, a file (Feather) or a stream; values become text as those of Parquet.
+    Arrow,
     /// A folder with a folder of text files for each class. The columns are `text`, `label` (the folder's name) and
     /// `file` (the path from the folder on).
     Texts,
@@ -154,6 +159,11 @@ impl Source {
     pub fn declared_format(&self) -> Option<Format> {
         let member = self.member.as_deref().and_then(|member| Format::of(Path::new(member)));
         self.format.or(member).or_else(|| self.path.iter().find_map(|path| Format::of(Path::new(path))))
+    }
+
+    /// The cell, empty where it is one that means that nothing is known.
+    pub(crate) fn known<'c>(&self, cell: &'c str) -> &'c str {
+        if self.na.iter().flatten().any(|na| na == cell) { "" } else { cell }
     }
 
     /// Whether a path of this source is a folder.
@@ -248,6 +258,8 @@ impl Format {
             "csv" => Some(Self::Csv),
             "tsv" | "tab" => Some(Self::Tsv),
             "jsonl" | "ndjson" => Some(Self::Jsonl),
+            "parquet" => Some(Self::Parquet),
+            "arrow" | "arrows" | "feather" => Some(Self::Arrow),
             _ => None,
         }
     }
@@ -258,6 +270,8 @@ impl Format {
             Self::Csv => "csv",
             Self::Tsv => "tsv",
             Self::Jsonl => "jsonl",
+            Self::Parquet => "parquet",
+            Self::Arrow => "arrow",
             Self::Texts => "texts",
         }
     }

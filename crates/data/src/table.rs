@@ -12,7 +12,7 @@ use crate::condition::{Condition, NotANumber};
 use crate::error::{Error, Place};
 use crate::packed::{self, Item};
 use crate::source::{Format, Source};
-use crate::{delimited, lines, texts};
+use crate::{columnar, delimited, lines, texts};
 
 /// A table of text cells.
 #[derive(Clone, Debug)]
@@ -47,6 +47,7 @@ pub fn header_of(paths: &[PathBuf], source: &Source) -> Result<Vec<String>, Erro
             let shown = item.shown();
             let own = match format(&item, source)? {
                 Format::Jsonl => lines::header(&item, source)?,
+                format @ (Format::Parquet | Format::Arrow) => columnar::header(&item, source, format)?,
                 format => delimited::header(&item, source, format)?,
             };
             match &first {
@@ -83,6 +84,9 @@ impl Table {
             for item in packed::items(path, source)? {
                 match format(&item, source)? {
                     Format::Jsonl => lines::read(&item, source, &mut builder)?,
+                    format @ (Format::Parquet | Format::Arrow) => {
+                        columnar::read(&item, source, format, &mut builder)?;
+                    }
                     format => delimited::read(&item, source, format, &mut builder)?,
                 }
             }
