@@ -250,11 +250,10 @@ impl Cells<'_> {
         let mut text = String::new();
         for value in array.as_primitive::<T>() {
             text.clear();
-            // Only a number that is none differs from itself.
-            if let Some(value) = value.filter(|value| value == value) {
+            if let Some(value) = value {
                 write!(text, "{value}").expect("a string takes all text");
             }
-            self.cell(&text);
+            self.cell(if text == "NaN" { "" } else { &text });
         }
     }
 
