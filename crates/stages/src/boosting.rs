@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use data::{ColumnType, LabelKind, Part};
+use data::{ColumnType, Part};
 use network::nearest;
 use plan::{ArtifactKind, Diagnostic};
 use schemars::JsonSchema;
@@ -149,11 +149,6 @@ pub(crate) fn joined(
         fitted = fitted.union(&fact.fitted);
     }
     Some((facts.iter().map(|fact| fact.width).collect(), fitted))
-}
-
-/// Whether the label of a booster names classes.
-pub(crate) fn classes(label: LabelKind) -> bool {
-    label == LabelKind::Class
 }
 
 fn rounds() -> usize {

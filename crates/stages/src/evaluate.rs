@@ -7,7 +7,7 @@ use plan::{ArtifactKind, Diagnostic, Place};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::boosting::{classes, joined};
+use crate::boosting::joined;
 use crate::check::Context;
 use crate::fact::{DatasetFact, Fact};
 use crate::features::fits;
@@ -57,7 +57,7 @@ impl Stage for Evaluate {
         }
         for (index, metric) in self.metrics.iter().enumerate() {
             let place = context.inside(["metrics".into(), index.into()]);
-            if classes(kind) {
+            if kind == LabelKind::Class {
                 check_metric(*metric, place, context);
             } else if metric.fits_classes() && *metric != Metric::Loss {
                 let message = format!("{} is for classes, and the label is a number", metric.name());
