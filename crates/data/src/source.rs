@@ -4,7 +4,7 @@
 //! that decoded, so that a check reports it before anything is read.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -124,6 +124,26 @@ impl Problem {
 }
 
 impl Source {
+    /// A source as a plan has it: its declaration without `path`, and the files that were found, the folder of a
+    /// column's files after the tables. Gives the whole declaration and the tables.
+    ///
+    /// # Errors
+    /// Serde's, when `reading` is no declaration.
+    pub fn planned(
+        mut reading: serde_json::Value,
+        mut paths: Vec<PathBuf>,
+    ) -> serde_json::Result<(Self, Vec<PathBuf>)> {
+        if let Some(table) = reading.as_object_mut() {
+            let names = paths.iter().map(|path| path.to_string_lossy().into_owned().into());
+            table.insert("path".into(), serde_json::Value::Array(names.collect()));
+        }
+        let mut source: Self = serde_json::from_value(reading)?;
+        if let Some(files) = &mut source.files {
+            files.folder = paths.pop().unwrap_or_default().to_string_lossy().into_owned();
+        }
+        Ok((source, paths))
+    }
+
     /// A source of the file at `path` with everything else left at its default.
     pub fn new(path: impl Into<Paths>) -> Self {
         Self { path: path.into(), ..Self::default() }

@@ -40,19 +40,9 @@ pub(crate) fn source(task: &Task, port: &str) -> Result<SourceInput, StageError>
     let input = task.inputs.iter().find(|input| input.port == port);
     match input.map(|input| &input.value) {
         Some(Value::Source { paths, source, seed }) => {
-            let mut source = source.clone();
-            if let Some(table) = source.as_object_mut() {
-                let paths = paths.iter().map(|path| path.to_string_lossy().into_owned().into());
-                table.insert("path".into(), serde_json::Value::Array(paths.collect()));
-            }
-            let mut source: data::Source = serde_json::from_value(source).map_err(|error| {
+            let (source, paths) = data::Source::planned(source.clone(), paths.clone()).map_err(|error| {
                 StageError::new(Blame::Bug, format!("the source of `{}`: {error}", task.stage))
             })?;
-            let mut paths = paths.clone();
-            // The plan has the folder of a column's files after the tables.
-            if let Some(files) = &mut source.files {
-                files.folder = paths.pop().unwrap_or_default().to_string_lossy().into_owned();
-            }
             Ok(SourceInput { paths, source, seed: *seed })
         }
         _ => Err(missing(task, port)),

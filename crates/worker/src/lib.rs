@@ -75,8 +75,8 @@ fn with_references(task: &Task, references: &[&str]) -> serde_json::Value {
                 .filter(|input| input.port == *key)
                 .map(|input| input.from.clone().into())
                 .collect();
-            let list = matches!((task.kind.as_str(), *key), ("gradient-boosting", "features"))
-                || matches!((task.kind.as_str(), *key), ("evaluate" | "predict", "features"));
+            let list = *key == "features"
+                && matches!(task.kind.as_str(), "gradient-boosting" | "evaluate" | "predict");
             if list {
                 table.insert((*key).to_owned(), names.into());
             } else if let Some(name) = names.pop() {

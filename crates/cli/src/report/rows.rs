@@ -3,7 +3,7 @@
 //! Invariant: a row's cells are shown only where the source is as it was, and its row has the id that was evaluated.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use ::report::Scores;
 use ::report::page::{MISTAKES, Mistake};
@@ -131,7 +131,9 @@ fn open(store: &Store, found: &Found, encoded: &Made) -> Option<Source> {
         Origin::Stage { .. } => None,
     })?;
     let planned = found.compiled.plan.sources.get(name)?;
-    let (reading, paths) = reading(planned).map_err(|error| warn(error.to_string())).ok()?;
+    let (reading, paths) = data::Source::planned(planned.reading.clone(), planned.paths.clone())
+        .map_err(|error| warn(error.to_string()))
+        .ok()?;
     let rename: BTreeMap<String, String> =
         serde_json::from_value(encoded.stage.params["rename"].clone()).unwrap_or_default();
     let table = Table::read_all(&paths, &reading).and_then(|table| table.renamed(&rename));
@@ -143,19 +145,6 @@ fn open(store: &Store, found: &Found, encoded: &Made) -> Option<Source> {
     let columns = description.columns.keys().filter_map(place).collect();
     let id = reading.id.as_ref().map(|id| rename.get(id).unwrap_or(id)).and_then(place);
     Some(Source { table, columns, id })
-}
-
-/// How a planned source is read, and the tables that it is made of.
-fn reading(planned: &plan::Source) -> serde_json::Result<(data::Source, Vec<PathBuf>)> {
-    let mut reading = planned.reading.clone();
-    let mut paths = planned.paths.clone();
-    reading["path"] = paths.iter().map(|path| path.to_string_lossy().into_owned()).collect();
-    let mut reading: data::Source = serde_json::from_value(reading)?;
-    // The plan has the folder of a column's files after the tables.
-    if let Some(files) = &mut reading.files {
-        files.folder = paths.pop().unwrap_or_default().to_string_lossy().into_owned();
-    }
-    Ok((reading, paths))
 }
 
 impl Source {
