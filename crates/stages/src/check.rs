@@ -7,8 +7,8 @@ use network::{Network, nearest};
 use plan::{ArtifactKind, Diagnostic, Place, Segment};
 
 use crate::fact::{BoosterFact, DatasetFact, Fact, FeaturesFact, LabelFact, NetworkFact};
+use crate::metric::Metric;
 use crate::rows::{RowSet, Rows};
-use crate::training::Metric;
 
 /// What is known of a source before its rows are read.
 #[derive(Clone, Debug, PartialEq)]

@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::check::Context;
 use crate::fact::Fact;
+use crate::metric::Metric;
 use crate::table::{Params, Reference, Stage};
-use crate::training::Metric;
 
 /// Puts evaluations side by side: `comparison.csv`, `comparison.json`, and a bar plot as SVG and PNG.
 ///

@@ -11,9 +11,9 @@ use crate::boosting::joined;
 use crate::check::Context;
 use crate::fact::{DatasetFact, Fact};
 use crate::features::fits;
+use crate::metric::Metric;
 use crate::table::{Params, Reference, Stage};
 use crate::train::check_metric;
-use crate::training::Metric;
 
 /// Measures a network or a gradient-boosted head on rows that nothing was fitted on.
 ///

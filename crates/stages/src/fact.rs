@@ -6,8 +6,9 @@ use data::{ColumnType, LabelKind, Part};
 use network::{Input, Network};
 use plan::ArtifactKind;
 
+use crate::loss::Loss;
+use crate::metric::Metric;
 use crate::rows::{RowSet, Rows};
-use crate::training::{Loss, Metric};
 
 /// What is known of an output.
 #[derive(Clone, Debug, PartialEq)]

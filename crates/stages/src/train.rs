@@ -10,9 +10,12 @@ use serde::{Deserialize, Serialize};
 
 use crate::check::Context;
 use crate::fact::{DatasetFact, Fact, NetworkFact};
+use crate::loss::Loss;
+use crate::metric::Metric;
+use crate::optimizer::Optimizer;
 use crate::rows::RowSet;
 use crate::table::{Params, Reference, Stage};
-use crate::training::{Loss, Metric, Optimizer, Training};
+use crate::training::Training;
 
 /// Trains a declared network from the start on the train part; the valid part decides when to stop.
 ///
