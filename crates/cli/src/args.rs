@@ -161,6 +161,11 @@ pub(crate) enum Command {
     },
     /// Print the JSON schema of recipes
     Schema,
+    /// Print what a recipe may say of a kind of stage, layer, step or value
+    Reference {
+        /// Its name, such as `gru`; without one, all names are listed
+        name: Option<String>,
+    },
     /// Write a small recipe and its data into an empty folder
     Init {
         /// The folder

@@ -17,6 +17,7 @@ mod init;
 mod inspect;
 mod live;
 mod predict;
+mod reference;
 mod render;
 mod report;
 mod reporter;
@@ -81,6 +82,7 @@ fn dispatch(cli: Cli) -> Result {
         Command::Diff { a, b } => diff::diff(&context, &a, &b),
         Command::Runs { last } => runs::runs(&context, last),
         Command::Schema => inspect::schema(),
+        Command::Reference { name } => reference::reference(name.as_deref()),
         Command::Init { dir } => init::init(&context, &dir),
         Command::Sample { dir } => sample::sample(&dir),
         Command::Completions { shell } => completions(shell),

@@ -9,19 +9,8 @@ use crate::catalogue;
 
 /// Every recipe fits this schema; what it cannot say, the compiler checks.
 pub fn schema() -> Value {
-    let mut definitions = Map::new();
+    let mut definitions = definitions();
     let mut recipe = catalogue::recipe().clone();
-    adopt("source", catalogue::source(), &mut definitions);
-    for declaration in stages::KINDS {
-        if let Some(schema) = catalogue::stage(declaration.kind) {
-            adopt(&format!("stage-{}", declaration.kind), schema, &mut definitions);
-        }
-    }
-    for kind in network::KINDS {
-        if let Some(schema) = catalogue::layer(kind.name) {
-            adopt(&format!("layer-{}", kind.name), schema, &mut definitions);
-        }
-    }
     for definition in definitions.values_mut() {
         rewrite(definition);
     }
@@ -56,6 +45,23 @@ pub fn schema() -> Value {
     definitions.sort_keys();
     document.insert("$defs".to_owned(), Value::Object(definitions));
     Value::Object(document)
+}
+
+/// The source, every stage and layer kind, and every type of value that they refer to, by name.
+pub(crate) fn definitions() -> Map<String, Value> {
+    let mut definitions = Map::new();
+    adopt("source", catalogue::source(), &mut definitions);
+    for declaration in stages::KINDS {
+        if let Some(schema) = catalogue::stage(declaration.kind) {
+            adopt(&format!("stage-{}", declaration.kind), schema, &mut definitions);
+        }
+    }
+    for kind in network::KINDS {
+        if let Some(schema) = catalogue::layer(kind.name) {
+            adopt(&format!("layer-{}", kind.name), schema, &mut definitions);
+        }
+    }
+    definitions
 }
 
 fn summary(definitions: &Map<String, Value>, layer: &str) -> String {

@@ -170,16 +170,43 @@ fn every_code_is_in_a_snapshot() {
     assert!(codes.len() > 40, "the patterns no longer find the codes");
 }
 
+/// Rewrites generated files that differ from what the declarations say now, and fails if there were any.
+fn up_to_date(files: &[(String, String)]) {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let mut rewritten = vec![];
+    for (file, wanted) in files {
+        let path = root.join(file);
+        if std::fs::read_to_string(&path).is_ok_and(|found| found == *wanted) {
+            continue;
+        }
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(&path, wanted).unwrap();
+        rewritten.push(file);
+    }
+    assert!(rewritten.is_empty(), "{rewritten:?} have been rewritten: look at them and commit them");
+}
+
 #[test]
 fn the_schema_on_disk_is_the_one_of_the_declarations() {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../schemas/recipe.schema.json");
-    let wanted = format!("{:#}\n", recipe::schema());
-    if std::fs::read_to_string(&path).is_ok_and(|found| found == wanted) {
-        return;
+    up_to_date(&[("schemas/recipe.schema.json".to_owned(), format!("{:#}\n", recipe::schema()))]);
+}
+
+#[test]
+fn the_reference_on_disk_is_the_one_of_the_declarations() {
+    let pages = recipe::reference();
+    let kinds =
+        stages::KINDS.iter().map(|stage| stage.kind).chain(network::KINDS.iter().map(|layer| layer.name));
+    for kind in kinds {
+        let has = |page: &recipe::Page| page.sections.iter().any(|section| section.name == kind);
+        assert!(pages.iter().any(has), "the reference lacks {kind}");
     }
-    std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-    std::fs::write(&path, wanted).unwrap();
-    panic!("{} was not up to date; it has been rewritten: look at it and commit it", path.display());
+    for page in &pages {
+        // Headings are the targets of links, so they must differ within a page.
+        let names: BTreeSet<&str> = page.sections.iter().map(|section| section.name.as_str()).collect();
+        assert_eq!(names.len(), page.sections.len(), "{}: two sections of one name", page.file);
+    }
+    let files = pages.iter().map(|page| (format!("docs/reference/{}", page.file), page.markdown()));
+    up_to_date(&files.collect::<Vec<_>>());
 }
 
 #[test]

@@ -10,8 +10,10 @@ fn root() -> PathBuf {
 }
 
 fn documents() -> Vec<(String, String)> {
-    let mut files = vec![root().join("README.md"), root().join("ARCHITECTURE.md")];
-    files.extend(fs::read_dir(root().join("docs")).unwrap().map(|entry| entry.unwrap().path()));
+    let mut files: Vec<PathBuf> = ["README.md", "ARCHITECTURE.md"].map(|name| root().join(name)).into();
+    for folder in ["docs", "docs/reference"] {
+        files.extend(fs::read_dir(root().join(folder)).unwrap().map(|entry| entry.unwrap().path()));
+    }
     files.retain(|path| path.extension().is_some_and(|extension| extension == "md"));
     files.into_iter().map(|path| (path.display().to_string(), fs::read_to_string(&path).unwrap())).collect()
 }
@@ -36,12 +38,31 @@ fn architecture_names_only_paths_that_exist() {
     assert!(missing.is_empty(), "{missing:?}");
 }
 
+/// Targets that a page's headings make, as GitHub makes them of the names that stand here.
+fn anchors(text: &str) -> Vec<String> {
+    let headings =
+        text.lines().filter_map(|line| line.starts_with('#').then(|| line.trim_start_matches('#').trim()));
+    headings.map(|name| name.to_lowercase().replace(' ', "-")).collect()
+}
+
 #[test]
 fn links_and_pictures_of_the_documents_exist() {
     for (name, text) in documents() {
         for target in text.split("](").skip(1).filter_map(|rest| rest.split(')').next()) {
-            let here = Path::new(&name).parent().unwrap().join(target);
-            assert!(target.contains("://") || here.exists(), "{name}: {target}");
+            if target.contains("://") {
+                continue;
+            }
+            let (file, anchor) = target.split_once('#').unwrap_or((target, ""));
+            let here = if file.is_empty() {
+                PathBuf::from(&name)
+            } else {
+                Path::new(&name).parent().unwrap().join(file)
+            };
+            assert!(here.exists(), "{name}: {target}");
+            if !anchor.is_empty() {
+                let known = anchors(&fs::read_to_string(&here).unwrap());
+                assert!(known.iter().any(|known| known == anchor), "{name}: no heading for {target}");
+            }
         }
     }
 }
