@@ -41,7 +41,7 @@ fn architecture_names_only_paths_that_exist() {
 /// Targets that a page's headings make, as GitHub makes them of the names that stand here.
 fn anchors(text: &str) -> Vec<String> {
     let headings =
-        text.lines().filter_map(|line| line.starts_with('#').then(|| line.trim_start_matches('#').trim()));
+        text.lines().filter(|line| line.starts_with('#')).map(|line| line.trim_start_matches('#').trim());
     headings.map(|name| name.to_lowercase().replace(' ', "-")).collect()
 }
 
