@@ -359,7 +359,8 @@ impl Validation {
         let words: Vec<&str> = alternatives.iter().flat_map(|schema| schema.strings()).collect();
         let tables: Vec<(&str, Schema<'_>)> =
             alternatives.iter().filter_map(|schema| schema.variant()).collect();
-        if tables.is_empty() && !words.is_empty() {
+        let only_words = alternatives.iter().all(|schema| !schema.strings().is_empty());
+        if tables.is_empty() && only_words {
             return self.string_of(schema, &words, node, place);
         }
         if !tables.is_empty() {
@@ -368,7 +369,10 @@ impl Validation {
         // Alternatives by type: the first that fits, else all their types.
         let types: Vec<&str> = alternatives.iter().flat_map(|schema| types(schema.node)).collect();
         match alternatives.iter().find(|schema| types_fit(schema.node, &node.data)) {
-            Some(chosen) => self.check(*chosen, node, place),
+            Some(chosen) => {
+                let named = Schema { name: chosen.name.or(schema.name), ..*chosen };
+                self.check(named, node, place);
+            }
             None => {
                 let message = format!("expected {}, found {}", expected(&types), found(&node.data));
                 self.report("wrong-type", place, message);

@@ -45,7 +45,11 @@ impl Stage for Finetune {
         };
         let fitted = start.fitted.union(&trained_on(&data));
         let Some(declared) = start.network else {
-            return outputs(NetworkFact { network: None, loss: self.training.loss.or(start.loss), fitted });
+            return outputs(NetworkFact {
+                network: None,
+                loss: self.training.loss.clone().or(start.loss),
+                fitted,
+            });
         };
         let network = declared.with_inputs(data.inputs()).replace(&self.replace);
         // Layers that were there before are as they were; only new ones have a place in this stage.

@@ -1,24 +1,155 @@
 //! Losses: what training minimises.
 
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
-/// What is minimised.
+use schemars::JsonSchema;
+use serde::de::Error as _;
+use serde::ser::Error as _;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde_json::value;
+
+use crate::shorthand;
+use crate::target::Target;
+
+/// What is minimised: a name, or a table with the name as `kind` and its settings.
+///
+/// A batch's loss is the weighted mean of its rows' losses, sum(w l) / sum(w); a row weighs what its class does.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(remote = "Self", tag = "kind", rename_all = "kebab-case")]
+#[schemars(transform = shorthand::schema)]
+pub enum Loss {
+    /// Two classes, one logit a row; as PyTorch's `BCEWithLogitsLoss`.
+    BinaryCrossEntropy(BinaryCrossEntropy),
+    /// Any number of classes, one logit a class; as PyTorch's `CrossEntropyLoss`.
+    CategoricalCrossEntropy(CategoricalCrossEntropy),
+}
+
+/// Cross-entropy of a logit.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct BinaryCrossEntropy {
+    /// How much the classes weigh; by default all the same.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub class_weights: Option<ClassWeights>,
+    /// What the loss of rows of the second class is multiplied with, as PyTorch's `pos_weight`; unlike with
+    /// `class-weights` the mean is still over the rows.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 0.0))]
+    pub pos_weight: Option<f64>,
+    /// Share of the true class that is spread evenly over all classes, as PyTorch's `label_smoothing` (Szegedy et
+    /// al. 2016).
+    #[serde(default, skip_serializing_if = "zero")]
+    #[schemars(range(min = 0.0, max = 1.0))]
+    pub label_smoothing: f64,
+}
+
+/// Cross-entropy of one logit a class.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct CategoricalCrossEntropy {
+    /// How much the classes weigh; by default all the same.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub class_weights: Option<ClassWeights>,
+    /// Share of the true class that is spread evenly over all classes, as PyTorch's `label_smoothing` (Szegedy et
+    /// al. 2016).
+    #[serde(default, skip_serializing_if = "zero")]
+    #[schemars(range(min = 0.0, max = 1.0))]
+    pub label_smoothing: f64,
+}
+
+/// How much each class weighs.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub enum ClassWeights {
+    /// By what the training rows say.
+    Fitted(FittedWeights),
+    /// A weight for each class by its name, 0 or more; a class that is not named weighs 1.
+    ByName(BTreeMap<String, f64>),
+}
+
+/// Weights that the training rows say.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
-pub enum Loss {
-    /// Two classes, one logit a row; mean over the batch, as PyTorch's `BCEWithLogitsLoss`.
-    BinaryCrossEntropy,
-    /// Any number of classes, one logit a class; mean over the batch, as PyTorch's `CrossEntropyLoss`.
-    CategoricalCrossEntropy,
+pub enum FittedWeights {
+    /// Rows / (classes x rows of the class), so that all classes weigh the same together; as scikit-learn's
+    /// `compute_class_weight`.
+    Balanced,
+}
+
+impl Serialize for Loss {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let table = Loss::serialize(self, value::Serializer).map_err(S::Error::custom)?;
+        shorthand::name(table).serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for Loss {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let written = serde_json::Value::deserialize(deserializer)?;
+        Loss::deserialize(shorthand::table(written)).map_err(D::Error::custom)
+    }
 }
 
 impl Loss {
-    /// The loss's name in recipes.
-    pub fn name(self) -> &'static str {
-        match self {
-            Loss::BinaryCrossEntropy => "binary-cross-entropy",
-            Loss::CategoricalCrossEntropy => "categorical-cross-entropy",
+    /// The loss that an output with this meaning calls for.
+    pub fn of(target: Target) -> Loss {
+        match target {
+            Target::Binary => Loss::BinaryCrossEntropy(BinaryCrossEntropy::default()),
+            Target::Multiclass => Loss::CategoricalCrossEntropy(CategoricalCrossEntropy::default()),
         }
+    }
+
+    /// The loss's name in recipes.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Loss::BinaryCrossEntropy(_) => "binary-cross-entropy",
+            Loss::CategoricalCrossEntropy(_) => "categorical-cross-entropy",
+        }
+    }
+
+    /// What an output means that is trained by this loss.
+    pub fn target(&self) -> Target {
+        match self {
+            Loss::BinaryCrossEntropy(_) => Target::Binary,
+            Loss::CategoricalCrossEntropy(_) => Target::Multiclass,
+        }
+    }
+
+    /// How much the classes weigh, where the recipe says so.
+    pub fn class_weights(&self) -> Option<&ClassWeights> {
+        match self {
+            Loss::BinaryCrossEntropy(loss) => loss.class_weights.as_ref(),
+            Loss::CategoricalCrossEntropy(loss) => loss.class_weights.as_ref(),
+        }
+    }
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks so")]
+fn zero(value: &f64) -> bool {
+    *value == 0.0
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_name_is_the_loss_with_its_defaults() {
+        for (written, same) in [
+            (json!({ "kind": "binary-cross-entropy" }), json!("binary-cross-entropy")),
+            (
+                json!({ "kind": "binary-cross-entropy", "label-smoothing": 0.0 }),
+                json!("binary-cross-entropy"),
+            ),
+        ] {
+            let loss: Loss = serde_json::from_value(written).unwrap();
+            assert_eq!(loss, serde_json::from_value(same.clone()).unwrap());
+            assert_eq!(serde_json::to_value(loss).unwrap(), same);
+        }
+        let table = json!({ "kind": "categorical-cross-entropy", "class-weights": { "a": 2.0 } });
+        let loss: Loss = serde_json::from_value(table.clone()).unwrap();
+        assert_eq!(serde_json::to_value(loss).unwrap(), table);
     }
 }

@@ -15,6 +15,7 @@ use crate::metric::Metric;
 use crate::optimizer::Optimizer;
 use crate::rows::RowSet;
 use crate::table::{Params, Reference, Stage};
+use crate::target::Target;
 use crate::training::Training;
 
 /// Trains a declared network from the start on the train part; the valid part decides when to stop.
@@ -163,24 +164,20 @@ pub(crate) fn check_training(
         check_metric(*metric, context.inside(["metrics".into(), index.into()]), context);
     }
     check_rate(&training.optimizer, context);
-    let loss = training.loss.or(default);
+    let loss = training.loss.clone().or(default);
     let output =
         network.and_then(|network| network.lower().ok()).map(|graph| graph.nodes[graph.output].clone())?;
     let shape = &output.signal.shape;
     let units = output.signal.width().size();
-    let loss = loss.or(match units {
-        Some(1) => Some(Loss::BinaryCrossEntropy),
-        Some(_) => Some(Loss::CategoricalCrossEntropy),
-        None => None,
-    })?;
-    let wants = match loss {
-        Loss::BinaryCrossEntropy => "[batch, 1]: one logit a row",
-        Loss::CategoricalCrossEntropy => "[batch, classes]: one logit a class, at least 2",
+    let loss = loss.or(units.map(|units| Loss::of(Target::of(label.kind, units))))?;
+    let wants = match loss.target() {
+        Target::Binary => "[batch, 1]: one logit a row",
+        Target::Multiclass => "[batch, classes]: one logit a class, at least 2",
     };
     let fits = shape.0.len() == 2
         && shape.0[0] == Dim::Batch
         && output.signal.ids.is_none()
-        && units.is_some_and(|units| (loss == Loss::BinaryCrossEntropy) == (units == 1));
+        && units.is_some_and(|units| (loss.target() == Target::Binary) == (units == 1));
     if !fits {
         let message = format!(
             "{} needs {wants}, but the network ends in `{}` with shape {shape}",

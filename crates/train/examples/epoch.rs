@@ -9,7 +9,7 @@ use data::{Dataset, Index, Source, Spec, Split, Step, Table, Tokenize, Transform
 use network::{Input, Network};
 use nn::Module;
 use plan::Progress;
-use stages::{Loss, Training};
+use stages::{Loss, Target, Training};
 use torch::Device;
 use train::{Job, fit};
 
@@ -73,7 +73,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let job = Job {
         dataset: &dataset,
         training: &training,
-        loss: Loss::BinaryCrossEntropy,
+        loss: &Loss::of(Target::Binary),
         seed: 7,
         checkpoint: &checkpoint,
         threads: number(1, 2)?,

@@ -52,6 +52,14 @@ pub enum Error {
         /// Classes that the network tells apart.
         room: usize,
     },
+    /// A weight for a class that the labels do not have.
+    #[error("there is no class `{name}` to weigh: the classes are {}", .classes.join(", "))]
+    UnknownClass {
+        /// The name.
+        name: String,
+        /// The classes that there are.
+        classes: Vec<String>,
+    },
     /// The data has no column that the network reads, or one of another type.
     #[error("the data has no {wanted} column `{name}`")]
     Column {

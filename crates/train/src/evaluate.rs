@@ -14,6 +14,7 @@ use stages::{Loss, Metric};
 use torch::{Tensor, values};
 
 use crate::batch::Loader;
+use crate::criterion::Criterion;
 use crate::error::Error;
 use crate::metrics;
 
@@ -79,7 +80,7 @@ pub(crate) fn logits(module: &Module, loader: &Loader<'_>, rows: &[u32]) -> Resu
 }
 
 /// Units of a node that gives one vector a row.
-fn vector_width(module: &Module, node: usize) -> Result<usize, Error> {
+pub(crate) fn vector_width(module: &Module, node: usize) -> Result<usize, Error> {
     let signal = &module.graph().nodes[node].signal;
     match (signal.shape.0.len(), signal.width().size()) {
         (2, Some(width)) if signal.ids.is_none() => Ok(width),
@@ -137,39 +138,44 @@ pub fn evaluate(
     module: &Module,
     dataset: &Dataset,
     part: Part,
-    loss: Loss,
+    loss: &Loss,
     wanted: &[Metric],
 ) -> Result<BTreeMap<String, f64>, Error> {
     let rows = dataset.rows_of(Some(part));
     if rows.is_empty() {
         return Err(Error::NoRows(part));
     }
-    measured(module, &Loader::new(module, dataset)?, &rows, loss, wanted)
+    let width = vector_width(module, module.graph().output)?;
+    let criterion = Criterion::of(loss, width, dataset.description())?;
+    measured(module, &Loader::new(module, dataset)?, &rows, &criterion, wanted)
 }
 
 pub(crate) fn measured(
     module: &Module,
     loader: &Loader<'_>,
     rows: &[u32],
-    loss: Loss,
+    criterion: &Criterion,
     wanted: &[Metric],
 ) -> Result<BTreeMap<String, f64>, Error> {
     let labels = loader.labels(rows)?;
     let (logits, _) = logits(module, loader, rows)?;
-    Ok(by_name(wanted, loss, &logits, &labels))
+    Ok(by_name(wanted, criterion, &logits, &labels))
 }
 
 /// The loss and the wanted metrics by name.
 pub(crate) fn by_name(
     wanted: &[Metric],
-    loss: Loss,
+    criterion: &Criterion,
     logits: &[f32],
     labels: &[u32],
 ) -> BTreeMap<String, f64> {
     std::iter::once(&Metric::Loss)
         .chain(wanted)
         .filter_map(|&metric| {
-            let value = metrics::measure(metric, loss, logits, labels)?;
+            let value = match metric {
+                Metric::Loss => criterion.mean(logits, labels)?,
+                _ => metrics::measure(metric, criterion.target(), logits, labels)?,
+            };
             Some((metric.name().to_owned(), value))
         })
         .collect()

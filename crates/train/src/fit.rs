@@ -9,15 +9,15 @@ use data::{Dataset, Draws, Order, Part};
 use nn::Module;
 use plan::Progress;
 use serde::{Deserialize, Serialize};
-use stages::{Loss, Metric, Training};
+use stages::{Loss, Metric, Target, Training};
 use torch::{Device, Tensor, guard, keep_freed_memory, set_threads, values, weights};
 
 use crate::batch::Loader;
 use crate::checkpoint::{Checkpoint, Found, Tensors};
 use crate::clip::clip;
+use crate::criterion::Criterion;
 use crate::error::Error;
-use crate::evaluate::{by_name, measured};
-use crate::loss::loss;
+use crate::evaluate::{by_name, measured, vector_width};
 use crate::optimizer::Optimizer;
 use crate::stopping::Stopping;
 
@@ -35,7 +35,7 @@ pub struct Job<'a> {
     /// Epochs, batches, optimiser, metrics.
     pub training: &'a Training,
     /// What is minimised.
-    pub loss: Loss,
+    pub loss: &'a Loss,
     /// Every draw is a function of this.
     pub seed: u64,
     /// A folder of this training alone; it may hold the checkpoint of an interrupted run.
@@ -177,6 +177,7 @@ struct Run<'a> {
     train: Vec<u32>,
     valid: Vec<u32>,
     metrics: Vec<Metric>,
+    criterion: Criterion,
 }
 
 impl<'a> Run<'a> {
@@ -202,16 +203,17 @@ impl<'a> Run<'a> {
             }
             _ => {}
         }
-        let graph = module.graph();
-        let room = match (job.loss, graph.nodes[graph.output].signal.width().size()) {
-            (Loss::BinaryCrossEntropy, _) => 2,
-            (Loss::CategoricalCrossEntropy, width) => width.unwrap_or(0),
+        let width = vector_width(&module, module.graph().output)?;
+        let room = match job.loss.target() {
+            Target::Binary => 2,
+            Target::Multiclass => width,
         };
         let classes = job.dataset.description().label.as_ref().map_or(0, |label| label.classes.len());
         if classes > room {
             return Err(Error::Classes { classes, room });
         }
-        Ok(Run { module, job, loader, train, valid, metrics })
+        let criterion = Criterion::of(job.loss, width, job.dataset.description())?;
+        Ok(Run { module, job, loader, train, valid, metrics, criterion })
     }
 
     /// What a checkpoint must be of to be gone on from.
@@ -234,7 +236,7 @@ impl<'a> Run<'a> {
         for part in parts {
             let rows = if *part == Part::Train { &self.train } else { &self.valid };
             if !rows.is_empty() {
-                let metrics = measured(&self.module, &self.loader, rows, self.job.loss, &self.metrics)?;
+                let metrics = measured(&self.module, &self.loader, rows, &self.criterion, &self.metrics)?;
                 found.insert(part.name().to_owned(), metrics);
             }
         }
@@ -276,7 +278,7 @@ impl<'a> Run<'a> {
                 return Err(Error::Diverged { epoch, step: batches.len(), value: f64::NAN });
             }
         }
-        let metrics = by_name(&self.metrics, self.job.loss, &ledger.logits, &ledger.labels);
+        let metrics = by_name(&self.metrics, &self.criterion, &ledger.logits, &ledger.labels);
         let seconds = clock.elapsed().as_secs_f64();
         Ok((BTreeMap::from([(Part::Train.name().to_owned(), metrics)]), seconds))
     }
@@ -299,7 +301,7 @@ impl<'a> Run<'a> {
             }
         }
         let pass = self.module.train(&inputs, draw)?;
-        let loss = loss(self.job.loss, &pass.output, &self.loader.label_tensor(&labels)?)?;
+        let loss = self.criterion.loss(&pass.output, &self.loader.label_tensor(&labels)?)?;
         ledger.enter(&pass.output, &loss, &labels)?;
         let mut gradients = self.module.gradients(&pass, &loss)?;
         if let Some(limit) = self.job.training.clip_gradient {

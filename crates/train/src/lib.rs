@@ -8,15 +8,15 @@ pub mod metrics;
 mod batch;
 mod checkpoint;
 mod clip;
+mod criterion;
 mod error;
 mod evaluate;
 mod fit;
-mod loss;
 mod optimizer;
 mod stopping;
 
+pub use criterion::Criterion;
 pub use error::Error;
 pub use evaluate::{evaluate, features, predict};
 pub use fit::{EpochRecord, Fitted, Job, fit};
-pub use loss::loss;
 pub use optimizer::Optimizer;

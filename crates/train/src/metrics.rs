@@ -3,7 +3,9 @@
 //! Invariant: a metric that is not defined (no rows, one class only, a score that is not a number) is `None`, never
 //! a made-up value.
 
-use stages::{Loss, Metric};
+use stages::{Metric, Target};
+
+use crate::criterion::Criterion;
 
 /// Share of equal entries.
 pub fn accuracy(predicted: &[u32], labels: &[u32]) -> Option<f64> {
@@ -74,28 +76,11 @@ pub fn r2(predicted: &[f64], truth: &[f64]) -> Option<f64> {
     (total > 0.0 && rest.is_finite()).then(|| 1.0 - rest / total)
 }
 
-/// Mean loss of `logits` `[rows, width]`, row-major, as PyTorch's `BCEWithLogitsLoss` and `CrossEntropyLoss`.
-pub fn loss(loss: Loss, logits: &[f32], labels: &[u32]) -> Option<f64> {
-    let width = logits.len().checked_div(labels.len())?;
-    let rows = logits.chunks_exact(width.max(1)).zip(labels);
-    mean(rows.map(|(row, &label)| match loss {
-        Loss::BinaryCrossEntropy => {
-            let (logit, label) = (f64::from(row[0]), f64::from(label));
-            logit.max(0.0) - logit * label + (-logit.abs()).exp().ln_1p()
-        }
-        Loss::CategoricalCrossEntropy => {
-            let peak = row.iter().fold(f64::NEG_INFINITY, |peak, &logit| peak.max(f64::from(logit)));
-            let sum: f64 = row.iter().map(|&logit| (f64::from(logit) - peak).exp()).sum();
-            sum.ln() + peak - row.get(label as usize).map_or(f64::NAN, |&logit| f64::from(logit))
-        }
-    }))
-}
-
 /// The most likely class of each row: with one logit a row class 1 above 0, else the first of the largest.
-pub fn classes(loss: Loss, logits: &[f32], width: usize) -> Vec<u32> {
-    match loss {
-        Loss::BinaryCrossEntropy => logits.iter().map(|&logit| u32::from(logit > 0.0)).collect(),
-        Loss::CategoricalCrossEntropy => logits
+pub fn classes(target: Target, logits: &[f32], width: usize) -> Vec<u32> {
+    match target {
+        Target::Binary => logits.iter().map(|&logit| u32::from(logit > 0.0)).collect(),
+        Target::Multiclass => logits
             .chunks_exact(width)
             .map(|row| (1..row.len()).fold(0, |best, at| if row[at] > row[best] { at } else { best }) as u32)
             .collect(),
@@ -103,12 +88,10 @@ pub fn classes(loss: Loss, logits: &[f32], width: usize) -> Vec<u32> {
 }
 
 /// Probabilities of `logits` `[rows, width]`: of class 1 with one logit a row, else of every class.
-pub fn probabilities(loss: Loss, logits: &[f32], width: usize) -> Vec<f64> {
-    match loss {
-        Loss::BinaryCrossEntropy => {
-            logits.iter().map(|&logit| 1.0 / (1.0 + (-f64::from(logit)).exp())).collect()
-        }
-        Loss::CategoricalCrossEntropy => logits
+pub fn probabilities(target: Target, logits: &[f32], width: usize) -> Vec<f64> {
+    match target {
+        Target::Binary => logits.iter().map(|&logit| 1.0 / (1.0 + (-f64::from(logit)).exp())).collect(),
+        Target::Multiclass => logits
             .chunks_exact(width)
             .flat_map(|row| {
                 let peak = row.iter().fold(f64::NEG_INFINITY, |peak, &logit| peak.max(f64::from(logit)));
@@ -120,19 +103,20 @@ pub fn probabilities(loss: Loss, logits: &[f32], width: usize) -> Vec<f64> {
     }
 }
 
-/// A classification metric of `logits` `[rows, width]`; `None` for metrics of numbers and where it is not defined.
-pub fn measure(metric: Metric, kind: Loss, logits: &[f32], labels: &[u32]) -> Option<f64> {
+/// A classification metric of `logits` `[rows, width]`; `None` for metrics of numbers and where it is not defined. The
+/// loss is the plain cross-entropy.
+pub fn measure(metric: Metric, target: Target, logits: &[f32], labels: &[u32]) -> Option<f64> {
     let width = logits.len().checked_div(labels.len())?.max(1);
-    match (metric, kind) {
-        (Metric::Loss, _) => loss(kind, logits, labels),
+    match (metric, target) {
+        (Metric::Loss, _) => Criterion::plain(target).mean(logits, labels),
         (Metric::Accuracy, _) if logits.iter().any(|logit| logit.is_nan()) => None,
-        (Metric::Accuracy, _) => accuracy(&classes(kind, logits, width), labels),
-        (Metric::Auc, Loss::BinaryCrossEntropy) => {
+        (Metric::Accuracy, _) => accuracy(&classes(target, logits, width), labels),
+        (Metric::Auc, Target::Binary) => {
             let scores: Vec<f64> = logits.iter().map(|&logit| f64::from(logit)).collect();
             auc(&scores, &labels.iter().map(|&label| label == 1).collect::<Vec<_>>())
         }
-        (Metric::Auc, Loss::CategoricalCrossEntropy) => {
-            auc_one_vs_rest(&probabilities(kind, logits, width), width, labels)
+        (Metric::Auc, Target::Multiclass) => {
+            auc_one_vs_rest(&probabilities(target, logits, width), width, labels)
         }
         (Metric::Rmse | Metric::Mae | Metric::R2, _) => None,
     }

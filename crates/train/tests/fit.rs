@@ -12,7 +12,7 @@ use network::{Input, Network};
 use nn::Module;
 use plan::Progress;
 use serde_json::{Value, json};
-use stages::{Loss, Metric, Training};
+use stages::{Loss, Metric, Target, Training};
 use tempfile::TempDir;
 use torch::{Device, values};
 use train::{Error, Fitted, Job, evaluate, features, fit, predict};
@@ -102,7 +102,7 @@ impl Setup {
         let job = Job {
             dataset: &self.dataset,
             training,
-            loss: Loss::BinaryCrossEntropy,
+            loss: &Loss::of(Target::Binary),
             seed: 5,
             checkpoint: &checkpoint,
             threads,
@@ -162,7 +162,7 @@ fn a_problem_that_can_be_learnt_is_learnt() {
 
     // an evaluation afterwards sees the same numbers
     let metrics = [Metric::Accuracy, Metric::Auc];
-    let again = evaluate(&fitted.module, &setup.dataset, Part::Valid, Loss::BinaryCrossEntropy, &metrics);
+    let again = evaluate(&fitted.module, &setup.dataset, Part::Valid, &Loss::of(Target::Binary), &metrics);
     assert_eq!(again.unwrap(), fitted.history[8].metrics["valid"]);
 }
 
@@ -296,7 +296,7 @@ fn early_stopping_restores_the_best() {
     let best = (0..losses.len()).min_by(|&a, &b| losses[a].total_cmp(&losses[b])).unwrap();
     assert_eq!(fitted.epoch, best + 1);
     assert_eq!(losses.len(), best + 1 + 3, "{losses:?}");
-    let kept = evaluate(&fitted.module, &setup.dataset, Part::Valid, Loss::BinaryCrossEntropy, &[]).unwrap();
+    let kept = evaluate(&fitted.module, &setup.dataset, Part::Valid, &Loss::of(Target::Binary), &[]).unwrap();
     assert_eq!(kept["loss"], losses[best]);
 }
 

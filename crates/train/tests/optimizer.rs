@@ -7,9 +7,9 @@ use std::collections::BTreeMap;
 use network::{Input, Network};
 use nn::{Column, Gradient, Module, RowGradient};
 use serde_json::{Value, json};
-use stages::{Loss, Metric};
+use stages::{Metric, Target};
 use torch::{Device, Kind, Tensor, values};
-use train::{Optimizer, metrics};
+use train::{Criterion, Optimizer, metrics};
 
 fn reference() -> Value {
     serde_json::from_str(include_str!("reference.json")).unwrap()
@@ -108,7 +108,7 @@ fn five_steps_of_whole_networks_match_pytorch() {
     let lengths = Tensor::from_slice(&numbers::<i64>(&reference["lengths"]));
     let settings = json!({ "kind": "adam", "lr": 1e-2, "weight-decay": 1e-2 });
     let settings: stages::Optimizer = serde_json::from_value(settings).unwrap();
-    for (name, loss) in [("gru", Loss::BinaryCrossEntropy), ("lstm", Loss::CategoricalCrossEntropy)] {
+    for (name, target) in [("gru", Target::Binary), ("lstm", Target::Multiclass)] {
         let case = &reference[name];
         let tensors = |value: &Value| -> BTreeMap<String, Tensor> {
             value.as_object().unwrap().iter().map(|(name, value)| (name.clone(), tensor(value))).collect()
@@ -130,7 +130,7 @@ fn five_steps_of_whole_networks_match_pytorch() {
         for step in 0..5 {
             optimizer.catch_up(&module, "embed.weight", &ids).unwrap();
             let pass = module.train(&inputs, step).unwrap();
-            let loss = train::loss(loss, &pass.output, &labels).unwrap();
+            let loss = Criterion::plain(target).loss(&pass.output, &labels).unwrap();
             optimizer.step(&module, &module.gradients(&pass, &loss).unwrap()).unwrap();
         }
         optimizer.settle(&module).unwrap();
@@ -209,11 +209,11 @@ fn settings_that_move_nothing_are_refused() {
 #[test]
 fn metrics_match_scikit_learn() {
     let reference = &reference()["metrics"];
-    for (name, loss) in [("binary", Loss::BinaryCrossEntropy), ("several", Loss::CategoricalCrossEntropy)] {
+    for (name, target) in [("binary", Target::Binary), ("several", Target::Multiclass)] {
         let case = &reference[name];
         let (logits, labels) = (numbers::<f32>(&case["logits"]), numbers::<u32>(&case["labels"]));
         for metric in [Metric::Accuracy, Metric::Auc, Metric::Loss] {
-            let found = metrics::measure(metric, loss, &logits, &labels).unwrap();
+            let found = metrics::measure(metric, target, &logits, &labels).unwrap();
             let expected = case[metric.name()].as_f64().unwrap();
             assert!((found - expected).abs() < 1e-9, "{name} {metric:?}: {found} is not {expected}");
         }
@@ -238,8 +238,8 @@ fn metrics_that_are_not_defined_are_none() {
     assert_eq!(metrics::rmse(&[], &[]), None);
     assert_eq!(metrics::r2(&[1.0, 2.0], &[3.0, 3.0]), None);
     assert_eq!(metrics::mae(&[f64::NAN], &[1.0]), None);
-    assert_eq!(metrics::measure(Metric::Accuracy, Loss::BinaryCrossEntropy, &[], &[]), None);
-    assert_eq!(metrics::measure(Metric::Accuracy, Loss::BinaryCrossEntropy, &[f32::NAN], &[0]), None);
+    assert_eq!(metrics::measure(Metric::Accuracy, Target::Binary, &[], &[]), None);
+    assert_eq!(metrics::measure(Metric::Accuracy, Target::Binary, &[f32::NAN], &[0]), None);
     // by hand: classes 0 and 1 are told apart, class 2 has no rows
     let scores = [0.8, 0.1, 0.1, 0.3, 0.6, 0.1];
     assert_eq!(metrics::auc_one_vs_rest(&scores, 3, &[0, 1]), Some(1.0));

@@ -37,7 +37,7 @@ impl StoredNetwork {
 
     /// Facts that go into the artifact's meta.
     pub(crate) fn meta(&self) -> serde_json::Value {
-        match self.loss {
+        match &self.loss {
             Some(loss) => serde_json::json!({ "loss": loss }),
             None => serde_json::json!({}),
         }

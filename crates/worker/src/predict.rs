@@ -1,7 +1,7 @@
 //! Runs `predict`.
 
 use plan::{ArtifactKind, Outcome, StageError, Task};
-use stages::{Loss, Predict};
+use stages::{Predict, Target};
 use train::metrics;
 
 use crate::Report;
@@ -32,18 +32,18 @@ pub(crate) fn columns(scored: &Scored) -> (Vec<String>, Vec<Vec<String>>) {
             header.push("value".into());
             (header, values.iter().map(|value| vec![value.to_string()]).collect())
         }
-        Scores::Classes { kind, width, logits } => {
-            let chosen = metrics::classes(*kind, logits, *width);
-            let probabilities = metrics::probabilities(*kind, logits, *width);
-            match kind {
-                Loss::BinaryCrossEntropy => header.push("score".into()),
-                Loss::CategoricalCrossEntropy => {
+        Scores::Classes { target, width, logits } => {
+            let chosen = metrics::classes(*target, logits, *width);
+            let probabilities = metrics::probabilities(*target, logits, *width);
+            match target {
+                Target::Binary => header.push("score".into()),
+                Target::Multiclass => {
                     header.extend(scored.classes.iter().map(|class| format!("score {class}")));
                 }
             }
             header.push("class".into());
             let rows = probabilities.chunks_exact(*width).zip(chosen).map(|(scores, class)| {
-                let shown = if *kind == Loss::BinaryCrossEntropy { 1 } else { scored.classes.len() };
+                let shown = if *target == Target::Binary { 1 } else { scored.classes.len() };
                 let mut line: Vec<String> = scores.iter().take(shown).map(f64::to_string).collect();
                 line.push(scored.classes.get(class as usize).cloned().unwrap_or_else(|| class.to_string()));
                 line

@@ -1,8 +1,8 @@
 //! What a model says of rows, whichever kind of model it is: for `evaluate` and `predict`.
 
-use data::{Dataset, Labels, Part};
+use data::{Dataset, LabelKind, Labels, Part};
 use plan::{Artifact, ArtifactKind, Blame, StageError, Task};
-use stages::{Loss, Metric};
+use stages::{Metric, Target};
 use train::metrics;
 
 use crate::boosting;
@@ -27,8 +27,8 @@ pub(crate) struct Scored {
 pub(crate) enum Scores {
     /// Logits `[rows, width]`; one a row for two classes under binary cross-entropy.
     Classes {
-        /// How the logits are read.
-        kind: Loss,
+        /// What the logits mean.
+        target: Target,
         /// Logits a row.
         width: usize,
         /// Row after row.
@@ -56,8 +56,8 @@ pub(crate) fn score(task: &Task, part: impl Fn(&Dataset) -> Option<Part>) -> Res
     } else {
         booster(model, &data, &rows, task)?
     };
-    if let Scores::Classes { kind, width, .. } = &scores {
-        let count = if *kind == Loss::BinaryCrossEntropy { 2 } else { *width };
+    if let Scores::Classes { target, width, .. } = &scores {
+        let count = if *target == Target::Binary { 2 } else { *width };
         if classes.is_empty() {
             classes = (0..count).map(|class| class.to_string()).collect();
         }
@@ -79,12 +79,9 @@ fn network(
     let stored = StoredNetwork::open(model)?.reading(encoded)?;
     let module = stored.module(torch::device(&task.device).or_stage()?)?;
     let (logits, width) = train::predict(&module, data, rows).or_stage()?;
-    let kind = match (stored.loss, width) {
-        (Some(loss), _) => loss,
-        (None, 1) => Loss::BinaryCrossEntropy,
-        (None, _) => Loss::CategoricalCrossEntropy,
-    };
-    Ok(Scores::Classes { kind, width, logits })
+    let label = data.description().label.as_ref().map_or(LabelKind::Class, |label| label.kind);
+    let target = stored.loss.map_or_else(|| Target::of(label, width), |loss| loss.target());
+    Ok(Scores::Classes { target, width, logits })
 }
 
 fn booster(model: &Artifact, data: &Dataset, rows: &[u32], task: &Task) -> Result<Scores, StageError> {
@@ -102,11 +99,11 @@ fn booster(model: &Artifact, data: &Dataset, rows: &[u32], task: &Task) -> Resul
         boost::Objective::Regression => Scores::Numbers(values),
         boost::Objective::Binary => {
             let logits = values.iter().map(|p| (p / (1.0 - p)).ln() as f32).collect();
-            Scores::Classes { kind: Loss::BinaryCrossEntropy, width: 1, logits }
+            Scores::Classes { target: Target::Binary, width: 1, logits }
         }
         boost::Objective::Multiclass { classes } => {
             let logits = values.iter().map(|p| p.ln() as f32).collect();
-            Scores::Classes { kind: Loss::CategoricalCrossEntropy, width: classes, logits }
+            Scores::Classes { target: Target::Multiclass, width: classes, logits }
         }
     })
 }
@@ -120,9 +117,9 @@ impl Scored {
     /// A metric over the rows; `None` where it is not defined for them.
     pub(crate) fn measure(&self, metric: Metric, labels: &Labels) -> Option<f64> {
         match (&self.scores, labels) {
-            (Scores::Classes { kind, logits, .. }, Labels::Class(labels)) => {
+            (Scores::Classes { target, logits, .. }, Labels::Class(labels)) => {
                 let labels: Vec<u32> = labels.iter().map(|&label| label as u32).collect();
-                metrics::measure(metric, *kind, logits, &labels)
+                metrics::measure(metric, *target, logits, &labels)
             }
             (Scores::Numbers(values), Labels::Number(truth)) => {
                 let truth: Vec<f64> = truth.iter().map(|&value| f64::from(value)).collect();

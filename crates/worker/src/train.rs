@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 
-use data::{ColumnType, Dataset};
+use data::{ColumnType, Dataset, LabelKind};
 use network::{Input, Network};
 use nn::Module;
 use plan::{Artifact, ArtifactKind, Blame, Outcome, StageError, Task};
 use report::Series;
-use stages::{Finetune, Loss, Metric, Train, Training};
+use stages::{Finetune, Loss, Metric, Target, Train, Training};
 use train::{EpochRecord, Fitted, Job};
 
 use crate::Report;
@@ -53,15 +53,16 @@ fn run(
     task: &Task,
     report: Report<'_>,
 ) -> Result<Outcome, StageError> {
-    let graph = module.graph();
-    let loss = training.loss.or(default).unwrap_or(match graph.nodes[graph.output].signal.width().size() {
-        Some(1) => Loss::BinaryCrossEntropy,
-        _ => Loss::CategoricalCrossEntropy,
+    let loss = training.loss.clone().or(default).unwrap_or_else(|| {
+        let graph = module.graph();
+        let width = graph.nodes[graph.output].signal.width().size().unwrap_or(0);
+        let kind = data.description().label.as_ref().map_or(LabelKind::Class, |label| label.kind);
+        Loss::of(Target::of(kind, width))
     });
     let job = Job {
         dataset: data,
         training,
-        loss,
+        loss: &loss,
         seed: task.seed,
         checkpoint: &task.checkpoint,
         threads: task.threads,
@@ -167,6 +168,7 @@ pub(crate) fn blame(error: &train::Error) -> Blame {
         train::Error::NoRows(_)
         | train::Error::NoLabel
         | train::Error::Classes { .. }
+        | train::Error::UnknownClass { .. }
         | train::Error::Width { .. }
         | train::Error::Column { .. }
         | train::Error::Features(_)
