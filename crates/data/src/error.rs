@@ -145,11 +145,13 @@ pub enum Error {
         /// Columns that the first has not.
         adds: Vec<String>,
     },
-    /// A derived column has the name of another.
-    #[error("{}: the derived column `{name}` is also a column of the file", path.display())]
-    DerivedTwice {
+    /// A column that is made of others has the name of another.
+    #[error("{}: there is a column `{name}` already", path.display())]
+    MadeTwice {
         /// The file.
         path: PathBuf,
+        /// The field of the source that declares it.
+        field: &'static str,
         /// The column.
         name: String,
     },
@@ -475,7 +477,7 @@ impl Error {
     /// The field of the source's declaration that is to blame, as in [`Problem::field`].
     pub fn field(&self) -> String {
         match self {
-            Self::DerivedTwice { name, .. } => format!("derive.{name}"),
+            Self::MadeTwice { field, name, .. } => format!("{field}.{name}"),
             Self::ColumnCount { .. } => "columns".into(),
             Self::Encoding { .. } => "encoding".into(),
             Self::Member { wanted: Some(_), .. } => "member".into(),
@@ -508,7 +510,7 @@ impl Error {
             Self::OtherColumns { .. } => {
                 "name the columns alike with `columns`, or declare the file as a source of its own".into()
             }
-            Self::DerivedTwice { .. } => "give the derived column another name".into(),
+            Self::MadeTwice { .. } => "give the one that is made here another name".into(),
             Self::Json { .. } => "every line is one JSON object".into(),
             Self::PackedInside { .. } => {
                 "write it uncompressed (and pack the file itself, as .arrow.zst), or as Parquet".into()

@@ -68,6 +68,11 @@ pub struct Source {
     /// Columns made from others: 1 where the condition holds, 0 where it does not, empty where its cell is.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub derive: BTreeMap<String, Condition>,
+    /// Columns that put others together: their cells in this order with a space between, empty ones left out. A list
+    /// of one column copies it, so that it can have a second chain of steps.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[schemars(extend("additionalProperties" = { "type": "array", "items": { "type": "string" }, "minItems": 1 }))]
+    pub join: BTreeMap<String, Vec<String>>,
     /// Which rows are used: those for which every condition holds. It sees derived columns.
     #[serde(default, rename = "where", skip_serializing_if = "Vec::is_empty")]
     pub filter: Vec<Condition>,
@@ -173,6 +178,13 @@ impl Source {
             problems.extend(condition.problems().into_iter().map(|own| own.within(&format!("where.{at}"))));
         }
         problems
+    }
+
+    /// Columns that are made of others, in the order in which they follow the file's: the field that declares each,
+    /// and its name.
+    pub fn made(&self) -> impl Iterator<Item = (&'static str, &String)> {
+        let derived = self.derive.keys().map(|name| ("derive", name));
+        derived.chain(self.join.keys().map(|name| ("join", name)))
     }
 
     /// The format where declaration or names say it; archives without `member` say it by what they hold.

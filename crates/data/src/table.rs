@@ -23,7 +23,7 @@ pub struct Table {
     columns: Vec<Column>,
     starts: Vec<u64>,
     files: Vec<TableFile>,
-    /// The column of the files that each derived column, after theirs, was made of.
+    /// The column of the files that each column made of others, after theirs, was made of.
     bases: Vec<usize>,
 }
 
@@ -32,7 +32,7 @@ pub fn header(path: &Path, source: &Source) -> Result<Vec<String>, Error> {
     header_of(&[path.to_owned()], source)
 }
 
-/// The names of the columns of all the files of a source, derived ones last.
+/// The names of the columns of all the files of a source, those made of others last.
 ///
 /// # Errors
 /// When one cannot be read, or has not the columns of the first.
@@ -57,12 +57,12 @@ pub fn header_of(paths: &[PathBuf], source: &Source) -> Result<Vec<String>, Erro
         }
     }
     let (path, mut names) = first.unwrap_or_default();
-    for name in source.derive.keys() {
+    for (field, name) in source.made() {
         if names.contains(name) {
-            return Err(Error::DerivedTwice { path, name: name.clone() });
+            return Err(Error::MadeTwice { path, field, name: name.clone() });
         }
+        names.push(name.clone());
     }
-    names.extend(source.derive.keys().cloned());
     Ok(names)
 }
 
@@ -73,7 +73,7 @@ impl Table {
     }
 
     /// Reads files of the same columns, one after the other, and carries out what the source says about its rows:
-    /// derived columns, then the filter, then files that a column names.
+    /// derived columns, then the filter, then files that a column names, then joined columns.
     pub fn read_all(paths: &[PathBuf], source: &Source) -> Result<Self, Error> {
         let mut builder = Builder::new(source);
         for path in paths {
@@ -106,14 +106,14 @@ impl Table {
         }
         table.filter(&source.filter)?;
         table.texts()?;
+        for (name, columns) in &source.join {
+            table.join(name, columns)?;
+        }
         Ok(table)
     }
 
     /// Adds a column of what a condition says.
     fn derive(&mut self, name: &str, condition: &Condition) -> Result<(), Error> {
-        if self.names.iter().any(|own| own == name) {
-            return Err(Error::DerivedTwice { path: self.path.clone(), name: name.into() });
-        }
         let base = self.column(&condition.column)?;
         let mut column = Column::default();
         for holds in self.test(condition)? {
@@ -122,6 +122,26 @@ impl Table {
                 Some(false) => "0",
                 None => "",
             });
+        }
+        self.add("derive", name, base, column)
+    }
+
+    /// Adds a column of other columns' cells.
+    fn join(&mut self, name: &str, parts: &[String]) -> Result<(), Error> {
+        let parts = parts.iter().map(|part| self.column(part)).collect::<Result<Vec<usize>, Error>>()?;
+        let mut column = Column::default();
+        for row in 0..self.rows() {
+            let cells: Vec<&str> =
+                parts.iter().map(|part| self.cell(row, *part)).filter(|cell| !cell.is_empty()).collect();
+            column.push(&cells.join(" "));
+        }
+        self.add("join", name, parts.first().copied().unwrap_or_default(), column)
+    }
+
+    /// Adds a column made of others, `base` the first of them, as `field` of the source declares.
+    fn add(&mut self, field: &'static str, name: &str, base: usize, column: Column) -> Result<(), Error> {
+        if self.names.iter().any(|own| own == name) {
+            return Err(Error::MadeTwice { path: self.path.clone(), field, name: name.into() });
         }
         self.bases.push(self.base(base));
         self.names.push(name.into());

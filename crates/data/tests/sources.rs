@@ -331,8 +331,41 @@ fn filters_and_derived_columns() {
     );
     assert_eq!(
         folder.error(json!({"path": "a.csv", "derive": {"kind": {"column": "rating", "above": 5}}})),
-        "a.csv: the derived column `kind` is also a column of the file = give the derived column another name"
+        "a.csv: there is a column `kind` already = give the one that is made here another name"
     );
+}
+
+#[test]
+fn joined_columns() {
+    let folder = Folder::new(&[
+        ("a.csv", b"title,text,note\nGood,very good,\n,bad,x\n,,\n"),
+        ("b.csv", b"title,text,note\nA,b,d.txt\n"),
+    ]);
+    let rows = folder.rows(json!({"path": "a.csv", "join": {"all": ["title", "text"], "copy": ["text"]}}));
+    assert_eq!(
+        rows,
+        [
+            ["Good", "very good", "", "Good very good", "very good"],
+            ["", "bad", "x", "bad", "bad"],
+            ["", "", "", "", ""]
+        ]
+    );
+    // A mistake in a joined cell is shown where its first part stands.
+    let table = folder.read(json!({"path": "a.csv", "join": {"all": ["text", "title"]}})).unwrap();
+    let place = table.place(1, 3).unwrap();
+    assert_eq!((place.line, place.column), (3, 2));
+    // Texts of named files are there when columns are joined.
+    std::fs::create_dir(folder.0.path().join("texts")).unwrap();
+    std::fs::write(folder.0.path().join("texts/d.txt"), "deep").unwrap();
+    let named = json!({"column": "note", "folder": "texts"});
+    let rows = folder.rows(json!({"path": "b.csv", "files": named, "join": {"all": ["title", "note"]}}));
+    assert_eq!(rows, [["A", "b", "deep", "A deep"]]);
+    let says = |join: serde_json::Value| folder.error(json!({"path": "a.csv", "join": join}));
+    assert_eq!(
+        says(json!({"text": ["title"]})),
+        "a.csv: there is a column `text` already = give the one that is made here another name"
+    );
+    assert!(says(json!({"all": ["titel"]})).contains("no column `titel`"));
 }
 
 /// `tests/columns` was written by pyarrow 26 from one table of every type that has a text, and a list.

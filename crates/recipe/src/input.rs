@@ -161,10 +161,13 @@ impl Rewrite<'_> {
             source = Source { path: source.path, format, id: source.id, ..none };
         }
         let derive = std::mem::take(&mut source.derive);
+        let join = std::mem::take(&mut source.join);
         let mut header = data::header(&path, &source)?;
         // What a label is derived from may be what nobody knows yet.
         source.derive = derive.into_iter().filter(|(_, from)| header.contains(&from.column)).collect();
-        header.extend(source.derive.keys().cloned());
+        source.join = join;
+        source.join.retain(|_, columns| columns.iter().all(|column| header.contains(column)));
+        header.extend(source.made().map(|(_, name)| name.clone()));
         let original = |name: &String| {
             preprocess.rename.iter().find(|(_, new)| *new == name).map_or(name, |(old, _)| old).clone()
         };

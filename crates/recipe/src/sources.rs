@@ -240,6 +240,9 @@ fn named_columns(name: &str, fact: &SourceFact, diagnostics: &mut Vec<Diagnostic
     for (derived, condition) in &fact.source.derive {
         named.push((format!("derive.{derived}.column"), Some(&condition.column)));
     }
+    for (joined, parts) in &fact.source.join {
+        named.extend(parts.iter().enumerate().map(|(at, part)| (format!("join.{joined}.{at}"), Some(part))));
+    }
     for (field, column) in named {
         let Some(column) = column.filter(|column| !columns.contains(column)) else { continue };
         let hint = stages::column_hint(column, columns);
