@@ -41,6 +41,16 @@ pub enum Recurrence {
     Lstm,
 }
 
+impl Recurrence {
+    /// Rows of its weight matrices a unit of state.
+    pub fn gates(self) -> usize {
+        match self {
+            Recurrence::Gru => 3,
+            Recurrence::Lstm => 4,
+        }
+    }
+}
+
 /// A primitive operation.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "kebab-case")]

@@ -1,7 +1,54 @@
-//! Layers as a recipe declares them: one struct a kind, one table of all kinds.
+//! Layers as a recipe declares them: one row of [`KINDS`] a kind.
+//!
+//! A file below declares the keys of a family of kinds, and lowers them to primitive nodes; `nn` computes those.
+
+mod activation;
+mod dense;
+mod dropout;
+mod embedding;
+mod join;
+mod norm;
+mod pool;
+mod recurrent;
+
+use std::fmt::Debug;
+use std::sync::Arc;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, schema_for};
-use serde::{Deserialize, Serialize};
+use serde::de::{DeserializeOwned, Error as _};
+use serde::ser::Error as _;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde_json::{Map, Value};
+
+pub use activation::Activation;
+use activation::Pointwise;
+use dense::Dense;
+use dropout::Dropout;
+use embedding::Embedding;
+use join::Concat;
+pub(crate) use norm::BatchNorm;
+use pool::SequencePool;
+use recurrent::Recurrent;
+
+use crate::build::Builder;
+use crate::graph::{Initial, Primitive, Recurrence};
+
+/// Every layer kind: its name in recipes, the struct of its keys, and how that is lowered.
+pub const KINDS: &[&dyn LayerKind] = &[
+    &Row("embedding", Embedding::lower),
+    &Row("gru", |gru: &Recurrent, build| gru.lower(Recurrence::Gru, build)),
+    &Row("lstm", |lstm: &Recurrent, build| lstm.lower(Recurrence::Lstm, build)),
+    &Row("dense", Dense::lower),
+    &Row("batch-norm", BatchNorm::lower),
+    &Row("dropout", Dropout::lower),
+    &Row("relu", |_: &Pointwise, build| build.pointwise(Primitive::Activation(Activation::Relu))),
+    &Row("tanh", |_: &Pointwise, build| build.pointwise(Primitive::Activation(Activation::Tanh))),
+    &Row("sigmoid", |_: &Pointwise, build| build.pointwise(Primitive::Activation(Activation::Sigmoid))),
+    &Row("sequence-last", |pool: &SequencePool, build| pool.lower(Primitive::SequenceLast, build)),
+    &Row("mean-pool", |pool: &SequencePool, build| pool.lower(Primitive::MeanPool, build)),
+    &Row("max-pool", |pool: &SequencePool, build| pool.lower(Primitive::MaxPool, build)),
+    &Row("concat", Concat::lower),
+];
 
 /// A declared layer.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -16,206 +63,109 @@ pub struct Layer {
     pub op: Op,
 }
 
-/// What a layer computes, by `kind`.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "kind", rename_all = "kebab-case")]
-pub enum Op {
-    /// See [`Embedding`].
-    Embedding(Embedding),
-    /// A gated recurrent unit, Cho et al. 2014, as PyTorch's `nn.GRU`.
-    Gru(Recurrent),
-    /// Long short-term memory, Hochreiter and Schmidhuber 1997, as PyTorch's `nn.LSTM`.
-    Lstm(Recurrent),
-    /// See [`Dense`].
-    Dense(Dense),
-    /// See [`BatchNorm`].
-    BatchNorm(BatchNorm),
-    /// See [`Dropout`].
-    Dropout(Dropout),
-    /// max(x, 0).
-    Relu(Pointwise),
-    /// Hyperbolic tangent.
-    Tanh(Pointwise),
-    /// 1 / (1 + exp(-x)).
-    Sigmoid(Pointwise),
-    /// Last state of a sequence.
-    SequenceLast(SequencePool),
-    /// Mean over the valid steps.
-    MeanPool(SequencePool),
-    /// Maximum over the valid steps.
-    MaxPool(SequencePool),
-    /// See [`Concat`].
-    Concat(Concat),
+/// What a layer computes: a kind of [`KINDS`] and its keys.
+#[derive(Clone, Debug)]
+pub struct Op {
+    kind: &'static str,
+    declared: Arc<dyn Declared>,
 }
 
-/// A table of vectors, one a token or category: `[batch, time]` to `[batch, time, units]`, `[batch]` to
-/// `[batch, units]`. As PyTorch's `nn.Embedding`.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case", deny_unknown_fields)]
-pub struct Embedding {
-    /// Length of each vector.
-    #[schemars(range(min = 1, max = 1000000))]
-    pub units: usize,
-    /// How the table is drawn; by default normal with deviation 1, as PyTorch does.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub init: Option<Init>,
+/// A row of the table of layer kinds.
+pub trait LayerKind: Sync {
+    /// The value of `kind`.
+    fn name(&self) -> &'static str;
+
+    /// The schema of its own keys; `name`, `kind` and `input` are common to all.
+    fn schema(&self) -> Schema;
+
+    /// A layer's operation from its own keys.
+    ///
+    /// # Errors
+    /// For keys that do not fit the schema.
+    fn read(&self, keys: Map<String, Value>) -> serde_json::Result<Op>;
 }
 
-/// A recurrent layer over the valid steps of a sequence: `[batch, time, features]` to
-/// `[batch, time, units]`, twice `units` when bidirectional. Padding never enters the recurrence.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case", deny_unknown_fields)]
-pub struct Recurrent {
-    /// Length of the state of each direction.
-    #[schemars(range(min = 1, max = 1000000))]
-    pub units: usize,
-    /// Whether a second recurrence runs from the last valid step to the first.
-    #[serde(default)]
-    pub bidirectional: bool,
-    /// Recurrent layers on top of each other.
-    #[serde(default = "one")]
-    #[schemars(range(min = 1, max = 1000))]
-    pub layers: usize,
-    /// Dropout between stacked layers.
-    #[serde(default)]
-    #[schemars(range(min = 0.0, max = 0.99))]
-    pub dropout: f64,
-    /// How the weight matrices are drawn; by default uniform in ±1/sqrt(units), as PyTorch does.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub init: Option<Init>,
-}
+type Lower<K> = fn(&K, &mut Builder<'_, '_>) -> Option<()>;
 
-/// A linear map of the last dimension, then optional batch norm, activation and dropout, in this order:
-/// `[batch, features]` to `[batch, units]`. As PyTorch's `nn.Linear`.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case", deny_unknown_fields)]
-pub struct Dense {
-    /// Length of the output.
-    #[schemars(range(min = 1, max = 1000000))]
-    pub units: usize,
-    /// Whether a bias is added.
-    #[serde(default = "yes")]
-    pub bias: bool,
-    /// Batch norm after the linear map.
-    #[serde(default)]
-    pub batch_norm: bool,
-    /// Activation after that.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub activation: Option<Activation>,
-    /// Dropout at the end.
-    #[serde(default)]
-    #[schemars(range(min = 0.0, max = 0.99))]
-    pub dropout: f64,
-    /// How the weight is drawn; by default uniform in ±1/sqrt(features), as PyTorch does.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub init: Option<Init>,
-}
+/// A kind with the keys `K`.
+struct Row<K>(&'static str, Lower<K>);
 
-/// Batch normalisation over `[batch, features]`, Ioffe and Szegedy 2015, as PyTorch's `nn.BatchNorm1d`.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case", deny_unknown_fields)]
-pub struct BatchNorm {
-    /// Added to the variance.
-    #[serde(default = "epsilon")]
-    #[schemars(range(min = 0.0))]
-    pub epsilon: f64,
-    /// Weight of the newest batch in the running statistics.
-    #[serde(default = "momentum")]
-    #[schemars(range(min = 0.0, max = 1.0))]
-    pub momentum: f64,
-}
+impl<K> LayerKind for Row<K>
+where
+    K: Debug + Serialize + DeserializeOwned + JsonSchema + Send + Sync + 'static,
+{
+    fn name(&self) -> &'static str {
+        self.0
+    }
 
-/// Sets a share of the values to zero in training and scales the others up, Srivastava et al. 2014.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case", deny_unknown_fields)]
-pub struct Dropout {
-    /// The share.
-    #[schemars(range(min = 0.0, max = 0.99))]
-    pub rate: f64,
-}
+    fn schema(&self) -> Schema {
+        schema_for!(K)
+    }
 
-/// A function of each value alone.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case", deny_unknown_fields)]
-pub struct Pointwise {}
-
-/// From a sequence to one vector a row, `[batch, time, features]` to `[batch, features]`; a row without valid
-/// steps gives zeros.
-///
-/// `sequence-last` takes the last state: the last valid step, and for the backward half of a bidirectional layer
-/// the first step, where its recurrence ends (PyTorch's `h_n`, Keras' `return_sequences=False`).
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case", deny_unknown_fields)]
-pub struct SequencePool {}
-
-/// Joins its inputs along the last dimension: `[batch, a]` and `[batch, b]` to `[batch, a + b]`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case", deny_unknown_fields)]
-pub struct Concat {}
-
-/// An activation function.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum Activation {
-    /// max(x, 0).
-    Relu,
-    /// Hyperbolic tangent.
-    Tanh,
-    /// 1 / (1 + exp(-x)).
-    Sigmoid,
-}
-
-impl Activation {
-    /// Its name in recipes.
-    pub fn name(self) -> &'static str {
-        match self {
-            Activation::Relu => "relu",
-            Activation::Tanh => "tanh",
-            Activation::Sigmoid => "sigmoid",
-        }
+    fn read(&self, keys: Map<String, Value>) -> serde_json::Result<Op> {
+        let keys: K = serde_json::from_value(Value::Object(keys))?;
+        Ok(Op { kind: self.0, declared: Arc::new(Keys { keys, lower: self.1 }) })
     }
 }
 
-/// How weights are drawn before training.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum Init {
-    /// Uniform, variance 2 / (fan in + fan out): Glorot and Bengio 2010.
-    Xavier,
-    /// Uniform, variance 2 / fan in: He et al. 2015.
-    Kaiming,
-    /// All zero.
-    Zeros,
-    /// Normal around 0 with this standard deviation.
-    Normal(f64),
-    /// Uniform between minus and plus this bound.
-    Uniform(f64),
+/// Keys of one layer, of whatever kind.
+trait Declared: Debug + Send + Sync {
+    fn keys(&self) -> serde_json::Result<Map<String, Value>>;
+
+    fn lower(&self, build: &mut Builder<'_, '_>) -> Option<()>;
 }
 
-/// A declaration in the table of layer kinds.
-pub struct LayerKind {
+#[derive(Debug)]
+struct Keys<K> {
+    keys: K,
+    lower: Lower<K>,
+}
+
+impl<K: Debug + Serialize + Send + Sync> Declared for Keys<K> {
+    fn keys(&self) -> serde_json::Result<Map<String, Value>> {
+        serde_json::from_value(serde_json::to_value(&self.keys)?)
+    }
+
+    fn lower(&self, build: &mut Builder<'_, '_>) -> Option<()> {
+        (self.lower)(&self.keys, build)
+    }
+}
+
+impl Op {
     /// The value of `kind`.
-    pub name: &'static str,
-    /// The schema of its own keys; `name`, `kind` and `input` are common to all.
-    pub schema: fn() -> Schema,
+    pub fn kind(&self) -> &'static str {
+        self.kind
+    }
+
+    /// Adds the layer's nodes, or reports why there are none.
+    pub(crate) fn lower(&self, build: &mut Builder<'_, '_>) -> Option<()> {
+        self.declared.lower(build)
+    }
 }
 
-/// Every layer kind.
-pub const KINDS: &[LayerKind] = &[
-    LayerKind { name: "embedding", schema: || schema_for!(Embedding) },
-    LayerKind { name: "gru", schema: || schema_for!(Recurrent) },
-    LayerKind { name: "lstm", schema: || schema_for!(Recurrent) },
-    LayerKind { name: "dense", schema: || schema_for!(Dense) },
-    LayerKind { name: "batch-norm", schema: || schema_for!(BatchNorm) },
-    LayerKind { name: "dropout", schema: || schema_for!(Dropout) },
-    LayerKind { name: "relu", schema: || schema_for!(Pointwise) },
-    LayerKind { name: "tanh", schema: || schema_for!(Pointwise) },
-    LayerKind { name: "sigmoid", schema: || schema_for!(Pointwise) },
-    LayerKind { name: "sequence-last", schema: || schema_for!(SequencePool) },
-    LayerKind { name: "mean-pool", schema: || schema_for!(SequencePool) },
-    LayerKind { name: "max-pool", schema: || schema_for!(SequencePool) },
-    LayerKind { name: "concat", schema: || schema_for!(Concat) },
-];
+impl PartialEq for Op {
+    fn eq(&self, other: &Op) -> bool {
+        self.kind == other.kind && self.declared.keys().ok() == other.declared.keys().ok()
+    }
+}
+
+impl Serialize for Op {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut table = Map::from_iter([("kind".to_owned(), Value::from(self.kind))]);
+        table.extend(self.declared.keys().map_err(S::Error::custom)?);
+        table.serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for Op {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Op, D::Error> {
+        let mut table = Map::deserialize(deserializer)?;
+        let kind = table.remove("kind").ok_or_else(|| D::Error::missing_field("kind"))?;
+        let row = KINDS.iter().find(|row| kind == row.name());
+        let row = row.ok_or_else(|| D::Error::custom(format!("unknown layer kind {kind}")))?;
+        row.read(table).map_err(D::Error::custom)
+    }
+}
 
 /// In schemas a layer is the marker `{"x-kinds": "layer"}`; the recipe crate puts the table of kinds in its place.
 impl JsonSchema for Layer {
@@ -228,24 +178,45 @@ impl JsonSchema for Layer {
     }
 }
 
+/// How weights are drawn before training.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+enum Init {
+    /// Uniform, variance 2 / (fan in + fan out): Glorot and Bengio 2010.
+    Xavier,
+    /// Uniform, variance 2 / fan in: He et al. 2015.
+    Kaiming,
+    /// All zero.
+    Zeros,
+    /// Normal around 0 with this standard deviation.
+    Normal(f64),
+    /// Uniform between minus and plus this bound.
+    Uniform(f64),
+}
+
+impl Init {
+    /// How weights and biases start: as declared, and biases then at 0; by default both as PyTorch draws them,
+    /// uniform in ±1/sqrt(`fan`).
+    fn or_uniform(declared: Option<Init>, fan: usize) -> (Initial, Initial) {
+        let bound = Initial::Uniform(1.0 / (fan.max(1) as f64).sqrt());
+        declared.map_or((bound, bound), |init| (init.initial(), Initial::Zeros))
+    }
+
+    fn initial(self) -> Initial {
+        match self {
+            Init::Xavier => Initial::Xavier,
+            Init::Kaiming => Initial::Kaiming,
+            Init::Zeros => Initial::Zeros,
+            Init::Normal(deviation) => Initial::Normal(deviation),
+            Init::Uniform(bound) => Initial::Uniform(bound),
+        }
+    }
+}
+
 fn one() -> usize {
     1
 }
 
 fn yes() -> bool {
     true
-}
-
-fn epsilon() -> f64 {
-    1e-5
-}
-
-fn momentum() -> f64 {
-    0.1
-}
-
-impl Default for BatchNorm {
-    fn default() -> Self {
-        BatchNorm { epsilon: epsilon(), momentum: momentum() }
-    }
 }

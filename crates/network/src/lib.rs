@@ -3,6 +3,7 @@
 //! Invariant: no tensors here. Shapes, parameter names and node names of a network are known from its declaration
 //! and the sizes of its inputs alone; a size that only the data can tell stays symbolic until the data is read.
 
+mod build;
 mod graph;
 mod layer;
 mod lower;
@@ -11,10 +12,7 @@ mod select;
 mod shape;
 
 pub use graph::{Graph, Initial, Node, Param, Primitive, Recurrence};
-pub use layer::{
-    Activation, BatchNorm, Concat, Dense, Dropout, Embedding, Init, KINDS, Layer, LayerKind, Op, Pointwise,
-    Recurrent, SequencePool,
-};
+pub use layer::{Activation, KINDS, Layer, LayerKind, Op};
 pub use lower::Problem;
 pub use network::{Network, Unknown};
 pub use select::{NoMatch, Selection, nearest};

@@ -2,9 +2,14 @@
 //!
 //! Invariant: contributions to one row are added in the order in which the batch holds them.
 
+use std::collections::BTreeMap;
+
+use network::Primitive;
 use torch::{Tensor, values};
 
 use crate::error::Error;
+use crate::forward::Pass;
+use crate::module::Module;
 
 /// The gradient of one parameter.
 #[derive(Debug)]
@@ -24,6 +29,61 @@ pub struct RowGradient {
     pub values: Vec<f32>,
     /// Length of a row.
     pub units: usize,
+}
+
+impl Module {
+    /// Embedding tables that training moves, each with the column that is looked up in it.
+    pub fn tables(&self) -> Vec<(&str, &str)> {
+        let nodes = &self.graph.nodes;
+        nodes
+            .iter()
+            .filter(|node| node.op == Primitive::Embedding && self.is_trainable(node))
+            .map(|node| (node.params[0].name.as_str(), nodes[node.inputs[0]].name.as_str()))
+            .collect()
+    }
+
+    /// Gradients of `loss`, a scalar computed from the output of `pass`, by parameter. A parameter that the loss does
+    /// not depend on has none.
+    ///
+    /// On the CPU an embedding table's gradient has looked-up rows only.
+    ///
+    /// # Errors
+    /// What libtorch refuses.
+    pub fn gradients(&self, pass: &Pass, loss: &Tensor) -> Result<BTreeMap<String, Gradient>, Error> {
+        let looked_up = |name: &str| pass.lookups.iter().any(|lookup| lookup.table == name);
+        let dense: Vec<&str> = self.trainable().into_iter().filter(|name| !looked_up(name)).collect();
+        let mut leaves: Vec<&Tensor> = dense.iter().map(|name| &self.tensors[*name]).collect();
+        leaves.extend(pass.lookups.iter().map(|lookup| &lookup.values));
+        let found = torch::guard(|| Tensor::run_backward(&[loss], &leaves, false, false))?;
+        let mut found = found.into_iter();
+        let mut gradients = BTreeMap::new();
+        for (name, gradient) in dense.iter().zip(found.by_ref()) {
+            if gradient.defined() {
+                gradients.insert((*name).to_owned(), Gradient::Dense(gradient));
+            }
+        }
+        let mut tables: BTreeMap<&str, (Vec<&Tensor>, Vec<Tensor>)> = BTreeMap::new();
+        for (lookup, gradient) in pass.lookups.iter().zip(found) {
+            if gradient.defined() {
+                let entry = tables.entry(&lookup.table).or_default();
+                entry.0.push(&lookup.ids);
+                entry.1.push(gradient);
+            }
+        }
+        for (table, (ids, values)) in tables {
+            let units = self.tensors[table].size()[1];
+            let (ids, values) = torch::guard(|| {
+                let values: Vec<Tensor> = values.iter().map(|values| values.reshape([-1, units])).collect();
+                match (&ids[..], &values[..]) {
+                    ([ids], [values]) => (ids.shallow_clone(), values.contiguous()),
+                    _ => (Tensor::cat(&ids, 0), Tensor::cat(&values, 0)),
+                }
+            })?;
+            let sum = RowGradient::sum(&ids, &values, units as usize)?;
+            gradients.insert(table.to_owned(), Gradient::Rows(sum));
+        }
+        Ok(gradients)
+    }
 }
 
 impl RowGradient {

@@ -160,6 +160,11 @@ impl Module {
         names
     }
 
+    /// Whether training moves a parameter of the node.
+    pub(crate) fn is_trainable(&self, node: &Node) -> bool {
+        node.params.iter().any(|param| !param.buffer && !self.network.frozen.contains(&param.name))
+    }
+
     pub(crate) fn param(&self, node: &Node, index: usize) -> &Tensor {
         &self.tensors[&node.params[index].name]
     }

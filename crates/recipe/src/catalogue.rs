@@ -20,7 +20,7 @@ pub(crate) fn stage(kind: &str) -> Option<&'static Value> {
 
 /// Keys of a layer kind, those that are common to all included.
 pub(crate) fn layer(kind: &str) -> Option<&'static Value> {
-    let index = network::KINDS.iter().position(|declaration| declaration.name == kind)?;
+    let index = network::KINDS.iter().position(|row| row.name() == kind)?;
     Some(LAYERS[index].get_or_init(|| {
         let name = json!({
             "description": "Its name, unique in the network; parameters are called by it.", "type": "string",
@@ -31,7 +31,7 @@ pub(crate) fn layer(kind: &str) -> Option<&'static Value> {
             "type": "array", "items": { "type": "string" },
         });
         let common = [("name", name, true), ("input", input, false)];
-        with_common((network::KINDS[index].schema)().to_value(), kind, &common)
+        with_common(network::KINDS[index].schema().to_value(), kind, &common)
     }))
 }
 
@@ -42,7 +42,7 @@ pub(crate) fn stage_kinds() -> Vec<&'static str> {
 
 /// Names of all layer kinds.
 pub(crate) fn layer_kinds() -> Vec<&'static str> {
-    network::KINDS.iter().map(|declaration| declaration.name).collect()
+    network::KINDS.iter().map(|row| row.name()).collect()
 }
 
 /// A source's declaration.

@@ -21,7 +21,7 @@ pub fn schema() -> Value {
     let layer = by_kind(
         network::KINDS
             .iter()
-            .map(|kind| (kind.name, summary(&definitions, kind.name), reference("layer", kind.name))),
+            .map(|kind| (kind.name(), summary(&definitions, kind.name()), reference("layer", kind.name()))),
     );
     definitions.insert("stage".to_owned(), stage);
     definitions.insert("layer".to_owned(), layer);
@@ -57,8 +57,8 @@ pub(crate) fn definitions() -> Map<String, Value> {
         }
     }
     for kind in network::KINDS {
-        if let Some(schema) = catalogue::layer(kind.name) {
-            adopt(&format!("layer-{}", kind.name), schema, &mut definitions);
+        if let Some(schema) = catalogue::layer(kind.name()) {
+            adopt(&format!("layer-{}", kind.name()), schema, &mut definitions);
         }
     }
     definitions

@@ -144,15 +144,20 @@ fn codes() -> BTreeSet<String> {
     let patterns = [Regex::new(report).unwrap(), Regex::new(r#"code: "([a-z-]+)""#).unwrap()];
     let mut codes = BTreeSet::new();
     for name in ["network", "stages", "recipe"] {
-        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(name).join("src");
-        for entry in std::fs::read_dir(folder).unwrap() {
-            let text = std::fs::read_to_string(entry.unwrap().path()).unwrap();
+        for path in sources(&Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(name).join("src")) {
+            let text = std::fs::read_to_string(path).unwrap();
             for pattern in &patterns {
                 codes.extend(pattern.captures_iter(&text).map(|found| found[1].to_owned()));
             }
         }
     }
     codes
+}
+
+/// Files in the folder and its folders.
+fn sources(folder: &Path) -> Vec<PathBuf> {
+    let paths = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    paths.flat_map(|path| if path.is_dir() { sources(&path) } else { vec![path] }).collect()
 }
 
 #[test]
@@ -195,7 +200,7 @@ fn the_schema_on_disk_is_the_one_of_the_declarations() {
 fn the_reference_on_disk_is_the_one_of_the_declarations() {
     let pages = recipe::reference();
     let kinds =
-        stages::KINDS.iter().map(|stage| stage.kind).chain(network::KINDS.iter().map(|layer| layer.name));
+        stages::KINDS.iter().map(|stage| stage.kind).chain(network::KINDS.iter().map(|layer| layer.name()));
     for kind in kinds {
         let has = |page: &recipe::Page| page.sections.iter().any(|section| section.name == kind);
         assert!(pages.iter().any(has), "the reference lacks {kind}");
@@ -213,7 +218,7 @@ fn the_reference_on_disk_is_the_one_of_the_declarations() {
 fn definitions_of_one_name_are_one_definition() {
     let mut known: BTreeMap<String, serde_json::Value> = BTreeMap::new();
     let stages = stages::KINDS.iter().map(|declaration| (declaration.schema)());
-    for schema in stages.chain(network::KINDS.iter().map(|kind| (kind.schema)())) {
+    for schema in stages.chain(network::KINDS.iter().map(|kind| kind.schema())) {
         for (name, definition) in schema.get("$defs").and_then(|defs| defs.as_object()).into_iter().flatten()
         {
             let first = known.entry(name.clone()).or_insert_with(|| definition.clone());

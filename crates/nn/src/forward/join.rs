@@ -1,0 +1,31 @@
+//! Several inputs to one.
+
+use std::rc::Rc;
+
+use torch::Tensor;
+
+use super::{At, Value};
+use crate::error::Error;
+
+/// Joined along the last dimension.
+pub(super) fn concat(at: &At<'_>) -> Result<Value, Error> {
+    equal_steps(at)?;
+    let tensors: Vec<&Tensor> = at.inputs.iter().map(|part| &part.tensor).collect();
+    Ok(at.same_steps(Tensor::cat(&tensors, -1)))
+}
+
+/// Refuses sequences of different lengths.
+fn equal_steps(at: &At<'_>) -> Result<(), Error> {
+    let first = &at.inputs[0].lengths;
+    for part in at.inputs.iter().skip(1) {
+        let equal = match (first, &part.lengths) {
+            (Some(first), Some(other)) => Rc::ptr_eq(first, other) || first.count.equal(&other.count),
+            (None, None) => true,
+            _ => false,
+        };
+        if !equal {
+            return Err(Error::Lengths { node: at.node().name.clone() });
+        }
+    }
+    Ok(())
+}
