@@ -182,7 +182,7 @@ struct Matrix {
 
 /// Rows of one class for which one class was chosen.
 struct Cell {
-    count: usize,
+    count: u64,
     /// Share of the class's rows in percent.
     share: usize,
     right: bool,

@@ -1,7 +1,4 @@
-//! How good scores are, as curves and tables: ROC, precision and recall, calibration, confusion.
-//!
-//! Definitions and values are scikit-learn's. Invariant: scores that are not numbers, or rows of one class, give
-//! no curve, never a made-up one.
+//! What a model said of rows whose labels are known, as a page shows it.
 
 /// What a model said of rows whose labels are known.
 #[derive(Debug, Clone, PartialEq)]
@@ -11,9 +8,9 @@ pub enum Scores {
         /// Their names.
         classes: Vec<String>,
         /// Each row's class, by position.
-        labels: Vec<usize>,
+        labels: Vec<u32>,
         /// The class that the model chose.
-        predicted: Vec<usize>,
+        predicted: Vec<u32>,
         /// Probabilities, row after row: of the second class for two classes, else one a class.
         scores: Vec<f64>,
     },
@@ -24,126 +21,6 @@ pub enum Scores {
         /// What the model said.
         values: Vec<f64>,
     },
-}
-
-/// A point of a curve, and the score from which on rows count as positive there.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Rate {
-    /// False positive rate of a ROC curve, else recall.
-    pub x: f64,
-    /// True positive rate of a ROC curve, else precision.
-    pub y: f64,
-    /// Infinite at the first point, where no row counts as positive.
-    pub threshold: f64,
-}
-
-/// A bin of scores.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Bin {
-    /// Mean score.
-    pub score: f64,
-    /// Share of rows that are positive.
-    pub share: f64,
-    /// Number of rows.
-    pub rows: usize,
-}
-
-/// Rows that count as positive and are, or are not, from each distinct score on, falling.
-fn counts(scores: &[f64], positive: &[bool]) -> Option<Vec<(f64, usize, usize)>> {
-    let positives = positive.iter().filter(|positive| **positive).count();
-    let one_class = positives == 0 || positives == positive.len();
-    if scores.len() != positive.len() || one_class || scores.iter().any(|score| score.is_nan()) {
-        return None;
-    }
-    let mut order: Vec<usize> = (0..scores.len()).collect();
-    order.sort_by(|&a, &b| scores[b].total_cmp(&scores[a]));
-    let mut counts: Vec<(f64, usize, usize)> = vec![];
-    let (mut right, mut wrong) = (0, 0);
-    for row in order {
-        if positive[row] {
-            right += 1
-        } else {
-            wrong += 1
-        }
-        match counts.last_mut() {
-            Some(last) if last.0 == scores[row] => *last = (scores[row], right, wrong),
-            _ => counts.push((scores[row], right, wrong)),
-        }
-    }
-    Some(counts)
-}
-
-/// The ROC curve from (0, 0) to (1, 1), every threshold kept (`roc_curve` without `drop_intermediate`).
-pub fn roc(scores: &[f64], positive: &[bool]) -> Option<Vec<Rate>> {
-    let counts = counts(scores, positive)?;
-    let (_, positives, negatives) = *counts.last()?;
-    let rate = |&(threshold, right, wrong): &(f64, usize, usize)| Rate {
-        x: wrong as f64 / negatives as f64,
-        y: right as f64 / positives as f64,
-        threshold,
-    };
-    let start = Rate { x: 0.0, y: 0.0, threshold: f64::INFINITY };
-    Some(std::iter::once(start).chain(counts.iter().map(rate)).collect())
-}
-
-/// The area under a ROC curve, by trapezia.
-pub fn area(curve: &[Rate]) -> f64 {
-    curve.windows(2).map(|pair| (pair[1].x - pair[0].x) * (pair[1].y + pair[0].y) / 2.0).sum()
-}
-
-/// Recall and precision by falling threshold, after the point (0, 1) (`precision_recall_curve`, reversed).
-pub fn precision_recall(scores: &[f64], positive: &[bool]) -> Option<Vec<Rate>> {
-    let counts = counts(scores, positive)?;
-    let (_, positives, _) = *counts.last()?;
-    let rate = |&(threshold, right, wrong): &(f64, usize, usize)| Rate {
-        x: right as f64 / positives as f64,
-        y: right as f64 / (right + wrong) as f64,
-        threshold,
-    };
-    let start = Rate { x: 0.0, y: 1.0, threshold: f64::INFINITY };
-    Some(std::iter::once(start).chain(counts.iter().map(rate)).collect())
-}
-
-/// Average precision: precisions weighted by the recall that each adds (`average_precision_score`).
-pub fn average_precision(curve: &[Rate]) -> f64 {
-    curve.windows(2).map(|pair| (pair[1].x - pair[0].x) * pair[1].y).sum()
-}
-
-/// Bins of equal width with rows in them, by rising score (`calibration_curve`, `strategy="uniform"`).
-pub fn calibration(scores: &[f64], positive: &[bool], bins: usize) -> Option<Vec<Bin>> {
-    if scores.len() != positive.len() || scores.iter().any(|score| !(0.0..=1.0).contains(score)) {
-        return None;
-    }
-    let width = 1.0 / bins as f64;
-    let mut sums = vec![(0.0, 0_usize, 0_usize); bins];
-    for (&score, &positive) in scores.iter().zip(positive) {
-        let bin = (1..bins).filter(|&edge| edge as f64 * width < score).count();
-        let sum = sums.get_mut(bin)?;
-        *sum = (sum.0 + score, sum.1 + usize::from(positive), sum.2 + 1);
-    }
-    let bin = |(score, right, rows): (f64, usize, usize)| Bin {
-        score: score / rows as f64,
-        share: right as f64 / rows as f64,
-        rows,
-    };
-    Some(sums.into_iter().filter(|(_, _, rows)| *rows > 0).map(bin).collect())
-}
-
-/// Mean distance of score and share over the rows: the expected calibration error (Guo et al. 2017).
-pub fn calibration_error(bins: &[Bin]) -> f64 {
-    let rows: usize = bins.iter().map(|bin| bin.rows).sum();
-    bins.iter().map(|bin| (bin.score - bin.share).abs() * bin.rows as f64).sum::<f64>() / rows as f64
-}
-
-/// Rows by class (outer) and by the class that was chosen (inner).
-pub fn confusion(classes: usize, labels: &[usize], predicted: &[usize]) -> Vec<Vec<usize>> {
-    let mut table = vec![vec![0; classes]; classes];
-    for (&label, &chosen) in labels.iter().zip(predicted) {
-        if let Some(cell) = table.get_mut(label).and_then(|row| row.get_mut(chosen)) {
-            *cell += 1;
-        }
-    }
-    table
 }
 
 impl Scores {
@@ -174,7 +51,7 @@ impl Scores {
                 .zip(predicted)
                 .enumerate()
                 .filter(|(_, (label, chosen))| label != chosen)
-                .filter_map(|(row, (_, &chosen))| Some((row, self.probability(row, chosen)?)))
+                .filter_map(|(row, (_, &chosen))| Some((row, self.probability(row, chosen as usize)?)))
                 .collect(),
             Scores::Numbers { labels, values } => {
                 labels.iter().zip(values).map(|(label, value)| (value - label).abs()).enumerate().collect()

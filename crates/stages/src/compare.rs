@@ -57,7 +57,7 @@ impl Stage for Compare {
                 .hint(hint),
             );
         } else if let Some(metric) = self.metric.filter(|metric| !common.contains(metric)) {
-            let names: Vec<&str> = common.iter().map(|metric| metric.name()).collect();
+            let names: Vec<String> = common.iter().map(|metric| metric.name()).collect();
             let message = format!("not every evaluation measures {}", metric.name());
             let hint = format!("all measure {}", names.join(", "));
             context.report(Diagnostic::new("no-common-metric", context.place("metric"), message).hint(hint));

@@ -57,12 +57,7 @@ impl Stage for Evaluate {
         }
         for (index, metric) in self.metrics.iter().enumerate() {
             let place = context.inside(["metrics".into(), index.into()]);
-            if kind == LabelKind::Class {
-                check_metric(*metric, place, context);
-            } else if metric.fits_classes() && *metric != Metric::Loss {
-                let message = format!("{} is for classes, and the label is a number", metric.name());
-                context.report(Diagnostic::new("metric-kind", place, message).hint("use rmse, mae or r2"));
-            }
+            check_metric(*metric, kind, place, context);
         }
         let part = context.part(self.part, &data);
         let key = if self.part.is_some() { "part" } else { "model" };

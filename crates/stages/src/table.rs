@@ -217,7 +217,7 @@ pub const KINDS: &[Declaration] = &[
     },
     Declaration {
         kind: "evaluate",
-        version: 2,
+        version: 3,
         summary: "measures a network or a boosted head on rows that it has not seen",
         draws: false,
         numeric: true,
@@ -227,7 +227,7 @@ pub const KINDS: &[Declaration] = &[
     },
     Declaration {
         kind: "predict",
-        version: 1,
+        version: 2,
         summary: "writes a score and a class for every row",
         draws: false,
         numeric: true,

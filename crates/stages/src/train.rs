@@ -158,10 +158,15 @@ pub(crate) fn check_training(
                     .hint(hint),
             );
         }
-        check_metric(stopping.metric, context.inside(["early-stopping".into(), "metric".into()]), context);
+        check_metric(
+            stopping.metric,
+            label.kind,
+            context.inside(["early-stopping".into(), "metric".into()]),
+            context,
+        );
     }
     for (index, metric) in training.metrics.iter().enumerate() {
-        check_metric(*metric, context.inside(["metrics".into(), index.into()]), context);
+        check_metric(*metric, label.kind, context.inside(["metrics".into(), index.into()]), context);
     }
     check_rate(&training.optimizer, context);
     let loss = training.loss.clone().or(default);
@@ -191,11 +196,16 @@ pub(crate) fn check_training(
     Some(loss)
 }
 
-/// Reports a metric that is not for classes.
-pub(crate) fn check_metric(metric: Metric, place: Place, context: &mut Context<'_>) {
-    if !metric.fits_classes() {
-        let message = format!("{} is for numbers, and the label names classes", metric.name());
-        context.report(Diagnostic::new("metric-kind", place, message).hint("use loss, accuracy or auc"));
+/// Reports a metric that is not for labels of this kind.
+pub(crate) fn check_metric(metric: Metric, label: LabelKind, place: Place, context: &mut Context<'_>) {
+    if !metric.fits(label) {
+        let (own, other) = match label {
+            LabelKind::Class => ("numbers", "names classes"),
+            LabelKind::Number => ("classes", "is a number"),
+        };
+        let message = format!("{metric} is for {own}, and the label {other}");
+        let hint = format!("there is {}", Metric::names(label).join(", "));
+        context.report(Diagnostic::new("metric-kind", place, message).hint(hint));
     }
 }
 

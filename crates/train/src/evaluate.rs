@@ -9,6 +9,7 @@ use std::os::unix::fs::FileExt;
 use std::path::Path;
 
 use data::{Dataset, Part};
+use metrics::{Classes, Predictions};
 use nn::Module;
 use stages::{Loss, Metric};
 use torch::{Tensor, values};
@@ -16,7 +17,6 @@ use torch::{Tensor, values};
 use crate::batch::Loader;
 use crate::criterion::Criterion;
 use crate::error::Error;
-use crate::metrics;
 
 /// Rows of a batch at most, and its steps, padding included.
 const ROWS: usize = 512;
@@ -169,14 +169,16 @@ pub(crate) fn by_name(
     logits: &[f32],
     labels: &[u32],
 ) -> BTreeMap<String, f64> {
+    let width = logits.len().checked_div(labels.len()).unwrap_or(1);
+    let predictions = Predictions::Classes(Classes::new(logits, width, labels));
     std::iter::once(&Metric::Loss)
         .chain(wanted)
         .filter_map(|&metric| {
             let value = match metric {
                 Metric::Loss => criterion.mean(logits, labels)?,
-                _ => metrics::measure(metric, criterion.target(), logits, labels)?,
+                _ => predictions.measure(metric)?,
             };
-            Some((metric.name().to_owned(), value))
+            Some((metric.name(), value))
         })
         .collect()
 }

@@ -1,9 +1,7 @@
-//! Training: loop, optimisers, losses, metrics, checkpoints; and running trained networks over data sets.
+//! Training: loop, optimisers, losses, checkpoints; and running trained networks over data sets.
 //!
 //! Invariant: weights, optimiser state and history are a pure function of the network, the data, the settings and the
 //! seed. Threads, interruptions and the clock change none of their bits.
-
-pub mod metrics;
 
 mod batch;
 mod checkpoint;

@@ -19,7 +19,7 @@ impl Stopping {
     /// Takes an epoch's metrics in; says whether it is the best so far. A metric that is not defined is no improvement.
     pub(crate) fn observe(&mut self, settings: &EarlyStopping, record: &EpochRecord) -> bool {
         let part = record.metrics.get(settings.part.name());
-        let value = part.and_then(|metrics| metrics.get(settings.metric.name())).copied();
+        let value = part.and_then(|metrics| metrics.get(&settings.metric.name())).copied();
         let improved = match (value, self.best) {
             (None, _) => false,
             (Some(_), None) => true,
@@ -56,7 +56,7 @@ mod tests {
         let mut stopping = Stopping::default();
         let mut improved = vec![];
         for (epoch, &value) in (1..).zip(values) {
-            let metrics = BTreeMap::from([(metric.name().to_owned(), value)]);
+            let metrics = BTreeMap::from([(metric.name(), value)]);
             let metrics = BTreeMap::from([("valid".to_owned(), metrics)]);
             improved.push(stopping.observe(&settings, &EpochRecord { epoch, metrics }));
             if stopping.stops(&settings) {

@@ -1,4 +1,4 @@
-//! Optimisers and metrics against torch.optim's and scikit-learn's numbers (`reference.py` made them).
+//! Optimisers against torch.optim's numbers (`reference.py` made them).
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -7,9 +7,9 @@ use std::collections::BTreeMap;
 use network::{Input, Network};
 use nn::{Column, Gradient, Module, RowGradient};
 use serde_json::{Value, json};
-use stages::{Metric, Target};
+use stages::Target;
 use torch::{Device, Kind, Tensor, values};
-use train::{Criterion, Optimizer, metrics};
+use train::{Criterion, Optimizer};
 
 fn reference() -> Value {
     serde_json::from_str(include_str!("reference.json")).unwrap()
@@ -204,43 +204,4 @@ fn settings_that_move_nothing_are_refused() {
         let error = Optimizer::new(&settings, &module(), 1).err().unwrap();
         assert_eq!(error.to_string(), message);
     }
-}
-
-#[test]
-fn metrics_match_scikit_learn() {
-    let reference = &reference()["metrics"];
-    for (name, target) in [("binary", Target::Binary), ("several", Target::Multiclass)] {
-        let case = &reference[name];
-        let (logits, labels) = (numbers::<f32>(&case["logits"]), numbers::<u32>(&case["labels"]));
-        for metric in [Metric::Accuracy, Metric::Auc, Metric::Loss] {
-            let found = metrics::measure(metric, target, &logits, &labels).unwrap();
-            let expected = case[metric.name()].as_f64().unwrap();
-            assert!((found - expected).abs() < 1e-9, "{name} {metric:?}: {found} is not {expected}");
-        }
-    }
-    let case = &reference["numbers"];
-    let (truth, predicted) = (numbers::<f64>(&case["truth"]), numbers::<f64>(&case["predicted"]));
-    for (found, name) in [
-        (metrics::rmse(&predicted, &truth), "rmse"),
-        (metrics::mae(&predicted, &truth), "mae"),
-        (metrics::r2(&predicted, &truth), "r2"),
-    ] {
-        assert!((found.unwrap() - case[name].as_f64().unwrap()).abs() < 1e-12, "{name}");
-    }
-}
-
-#[test]
-fn metrics_that_are_not_defined_are_none() {
-    assert_eq!(metrics::auc(&[0.1, 0.2], &[true, true]), None);
-    assert_eq!(metrics::auc(&[0.1, f64::NAN], &[true, false]), None);
-    assert_eq!(metrics::auc(&[0.5, 0.5, 0.5], &[true, false, true]), Some(0.5));
-    assert_eq!(metrics::auc(&[], &[]), None);
-    assert_eq!(metrics::rmse(&[], &[]), None);
-    assert_eq!(metrics::r2(&[1.0, 2.0], &[3.0, 3.0]), None);
-    assert_eq!(metrics::mae(&[f64::NAN], &[1.0]), None);
-    assert_eq!(metrics::measure(Metric::Accuracy, Target::Binary, &[], &[]), None);
-    assert_eq!(metrics::measure(Metric::Accuracy, Target::Binary, &[f32::NAN], &[0]), None);
-    // by hand: classes 0 and 1 are told apart, class 2 has no rows
-    let scores = [0.8, 0.1, 0.1, 0.3, 0.6, 0.1];
-    assert_eq!(metrics::auc_one_vs_rest(&scores, 3, &[0, 1]), Some(1.0));
 }

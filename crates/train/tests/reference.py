@@ -1,11 +1,10 @@
-"""Writes reference.json: what torch.optim and scikit-learn compute. Run with PyTorch 2.11 and scikit-learn."""
+"""Writes reference.json: what torch.optim computes. Run with PyTorch 2.11."""
 
 import json
 from pathlib import Path
 
 import numpy as np
 import torch
-from sklearn import metrics
 
 ROWS, UNITS, STEPS = 6, 3, 100
 
@@ -36,39 +35,6 @@ def optimizers():
     return found
 
 
-def scores():
-    rng = np.random.default_rng(3)
-    labels = rng.integers(0, 2, 60)
-    logits = np.round(rng.normal(labels * 0.8, 1.0), 1).astype(np.float32)
-    binary = {
-        "labels": labels.tolist(),
-        "logits": logits.tolist(),
-        "accuracy": metrics.accuracy_score(labels, logits > 0),
-        "auc": metrics.roc_auc_score(labels, logits),
-        "loss": metrics.log_loss(labels, 1 / (1 + np.exp(-logits.astype(np.float64)))),
-    }
-    labels = rng.integers(0, 4, 60)
-    logits = rng.normal(np.eye(4)[labels], 1.0).astype(np.float32)
-    shares = np.exp(logits.astype(np.float64))
-    shares /= shares.sum(1, keepdims=True)
-    several = {
-        "labels": labels.tolist(),
-        "logits": logits.flatten().tolist(),
-        "accuracy": metrics.accuracy_score(labels, logits.argmax(1)),
-        "auc": metrics.roc_auc_score(labels, shares, multi_class="ovr"),
-        "loss": metrics.log_loss(labels, shares),
-    }
-    truth, predicted = rng.normal(size=40), rng.normal(size=40)
-    numbers = {
-        "truth": truth.tolist(),
-        "predicted": predicted.tolist(),
-        "rmse": metrics.root_mean_squared_error(truth, predicted),
-        "mae": metrics.mean_absolute_error(truth, predicted),
-        "r2": metrics.r2_score(truth, predicted),
-    }
-    return {"binary": binary, "several": several, "numbers": numbers}
-
-
 if __name__ == "__main__":
-    reference = {"optimizers": optimizers(), "metrics": scores()}
+    reference = {"optimizers": optimizers()}
     Path(__file__).with_name("reference.json").write_text(json.dumps(reference) + "\n")

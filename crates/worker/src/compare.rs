@@ -1,6 +1,6 @@
 //! Runs `compare`: a table and a bar plot over evaluations.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use plan::{ArtifactKind, Outcome, StageError, Task};
 use serde::{Deserialize, Serialize};
@@ -18,7 +18,7 @@ pub(crate) struct Measured {
     /// The part; all rows where empty.
     pub(crate) part: String,
     /// Values by metric; a metric that these rows do not define, such as the AUC of one class, is absent.
-    pub(crate) metrics: BTreeMap<Metric, f64>,
+    pub(crate) metrics: BTreeMap<String, f64>,
 }
 
 #[derive(Serialize)]
@@ -30,7 +30,7 @@ struct Row<'a> {
 
 #[derive(Serialize)]
 struct Comparison<'a> {
-    metric: Metric,
+    metric: &'a str,
     best: &'a str,
     rows: Vec<Row<'a>>,
 }
@@ -41,24 +41,22 @@ pub(crate) fn run(params: &Compare, task: &Task) -> Result<Outcome, StageError> 
         let label = params.labels.as_ref().and_then(|labels| labels.get(index)).cloned();
         measured.push((label.unwrap_or_else(|| stage.to_owned()), read_json(artifact, METRICS)?));
     }
-    let mut metrics: Vec<Metric> = vec![];
-    for metric in measured.iter().flat_map(|(_, of)| of.metrics.keys()) {
-        if !metrics.contains(metric) {
-            metrics.push(*metric);
-        }
-    }
+    let names: BTreeSet<&String> = measured.iter().flat_map(|(_, of)| of.metrics.keys()).collect();
+    let mut metrics: Vec<Metric> = names.into_iter().filter_map(|name| Metric::from_name(name)).collect();
     metrics.sort_by_key(|metric| (Some(*metric) != params.metric, *metric == Metric::Loss, metric.name()));
     let Some(&metric) = metrics.first() else {
         return Err(StageError::new(plan::Blame::Input, "none of these evaluations measured anything"));
     };
+    let metrics: Vec<String> = metrics.into_iter().map(Metric::name).collect();
+    let name = &metrics[0];
     let best = best(&measured, metric);
 
     let mut outputs = Outputs::new(task);
     let folder = outputs.port("comparison", ArtifactKind::Comparison, serde_json::json!({}))?;
     let rows = measured.iter().map(|(name, measured)| Row { name, measured }).collect();
-    write_json(&folder, "comparison.json", &Comparison { metric, best, rows })?;
+    write_json(&folder, "comparison.json", &Comparison { metric: name, best, rows })?;
     let mut header = vec!["name".to_owned()];
-    header.extend(metrics.iter().map(|metric| metric.name().to_owned()));
+    header.extend(metrics.iter().cloned());
     header.push("rows".into());
     let lines = measured.iter().map(|(name, of)| {
         let mut line = vec![name.clone()];
@@ -69,15 +67,14 @@ pub(crate) fn run(params: &Compare, task: &Task) -> Result<Outcome, StageError> 
         line
     });
     write_csv(&folder, "comparison.csv", &header, lines)?;
-    let names: Vec<String> = measured.iter().map(|(name, _)| name.clone()).collect();
-    let values =
-        measured.iter().map(|(_, of)| of.metrics.get(&metric).copied().unwrap_or(f64::NAN)).collect();
-    let title = format!("{} on rows not seen in training", metric.name());
-    let picture = report::bars(&names, &[(metric.name().to_owned(), values)], &title).or_stage()?;
+    let labels: Vec<String> = measured.iter().map(|(label, _)| label.clone()).collect();
+    let values = measured.iter().map(|(_, of)| of.metrics.get(name).copied().unwrap_or(f64::NAN)).collect();
+    let title = format!("{name} on rows not seen in training");
+    let picture = report::bars(&labels, &[(name.clone(), values)], &title).or_stage()?;
     write_picture(&folder, "comparison", &picture)?;
-    for (name, of) in &measured {
-        if let Some(value) = of.metrics.get(&metric) {
-            outputs.summary(format!("{name} {}", metric.name()), *value);
+    for (label, of) in &measured {
+        if let Some(value) = of.metrics.get(name) {
+            outputs.summary(format!("{label} {name}"), *value);
         }
     }
     Ok(outputs.done())
@@ -87,7 +84,7 @@ pub(crate) fn run(params: &Compare, task: &Task) -> Result<Outcome, StageError> 
 fn best(measured: &[(String, Measured)], metric: Metric) -> &str {
     let mut best: Option<(&str, f64)> = None;
     for (name, of) in measured {
-        if let Some(&value) = of.metrics.get(&metric) {
+        if let Some(&value) = of.metrics.get(&metric.name()) {
             let better = |old: f64| if metric.larger_is_better() { value > old } else { value < old };
             if best.is_none_or(|(_, old)| better(old)) {
                 best = Some((name, value));

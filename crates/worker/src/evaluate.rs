@@ -29,7 +29,7 @@ pub(crate) fn run(params: &Evaluate, task: &Task, report: Report<'_>) -> Result<
     for metric in params.measured(kind) {
         match scored.measure(metric, &labels) {
             Some(value) => {
-                metrics.insert(metric, value);
+                metrics.insert(metric.name(), value);
                 outputs.summary(metric.name(), value);
             }
             None => {

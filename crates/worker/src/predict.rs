@@ -1,8 +1,8 @@
 //! Runs `predict`.
 
+use metrics::Classes;
 use plan::{ArtifactKind, Outcome, StageError, Task};
-use stages::{Predict, Target};
-use train::metrics;
+use stages::Predict;
 
 use crate::Report;
 use crate::files::{Outputs, write_csv};
@@ -32,20 +32,18 @@ pub(crate) fn columns(scored: &Scored) -> (Vec<String>, Vec<Vec<String>>) {
             header.push("value".into());
             (header, values.iter().map(|value| vec![value.to_string()]).collect())
         }
-        Scores::Classes { target, width, logits } => {
-            let chosen = metrics::classes(*target, logits, *width);
-            let probabilities = metrics::probabilities(*target, logits, *width);
-            match target {
-                Target::Binary => header.push("score".into()),
-                Target::Multiclass => {
-                    header.extend(scored.classes.iter().map(|class| format!("score {class}")));
-                }
+        Scores::Classes { width, logits, .. } => {
+            let said = Classes::new(logits, *width, &[]);
+            let names = &scored.classes;
+            match said.classes() {
+                2 => header.push("score".into()),
+                _ => header.extend(names.iter().map(|class| format!("score {class}"))),
             }
             header.push("class".into());
-            let rows = probabilities.chunks_exact(*width).zip(chosen).map(|(scores, class)| {
-                let shown = if *target == Target::Binary { 1 } else { scored.classes.len() };
+            let (shown, width) = (header.len() - 1, if said.classes() == 2 { 1 } else { *width });
+            let rows = said.probabilities().chunks_exact(width).zip(said.chosen()).map(|(scores, class)| {
                 let mut line: Vec<String> = scores.iter().take(shown).map(f64::to_string).collect();
-                line.push(scored.classes.get(class as usize).cloned().unwrap_or_else(|| class.to_string()));
+                line.push(names.get(class as usize).cloned().unwrap_or_else(|| class.to_string()));
                 line
             });
             (header, rows.collect())

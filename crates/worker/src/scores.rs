@@ -1,9 +1,10 @@
 //! What a model says of rows, whichever kind of model it is: for `evaluate` and `predict`.
 
 use data::{Dataset, LabelKind, Labels, Part};
+use metrics::{Classes, Numbers, Predictions};
 use plan::{Artifact, ArtifactKind, Blame, StageError, Task};
 use stages::{Metric, Target};
-use train::metrics;
+use train::Criterion;
 
 use crate::boosting;
 use crate::error::OrStage;
@@ -117,18 +118,19 @@ impl Scored {
     /// A metric over the rows; `None` where it is not defined for them.
     pub(crate) fn measure(&self, metric: Metric, labels: &Labels) -> Option<f64> {
         match (&self.scores, labels) {
-            (Scores::Classes { target, logits, .. }, Labels::Class(labels)) => {
+            (Scores::Classes { target, width, logits }, Labels::Class(labels)) => {
                 let labels: Vec<u32> = labels.iter().map(|&label| label as u32).collect();
-                metrics::measure(metric, *target, logits, &labels)
+                match metric {
+                    Metric::Loss => Criterion::plain(*target).mean(logits, &labels),
+                    _ => Predictions::Classes(Classes::new(logits, *width, &labels)).measure(metric),
+                }
             }
             (Scores::Numbers(values), Labels::Number(truth)) => {
                 let truth: Vec<f64> = truth.iter().map(|&value| f64::from(value)).collect();
+                let numbers = Numbers { values: values.clone(), truth };
                 match metric {
-                    Metric::Rmse => metrics::rmse(values, &truth),
-                    Metric::Mae => metrics::mae(values, &truth),
-                    Metric::R2 => metrics::r2(values, &truth),
-                    Metric::Loss => metrics::rmse(values, &truth).map(|rmse| rmse * rmse),
-                    Metric::Accuracy | Metric::Auc => None,
+                    Metric::Loss => numbers.mse(),
+                    _ => Predictions::Numbers(numbers).measure(metric),
                 }
             }
             _ => None,

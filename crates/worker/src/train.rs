@@ -112,9 +112,9 @@ fn write(
     for metric in metrics {
         let series = series(&fitted.history, metric);
         if !series.is_empty() {
-            let title = format!("{} by epoch", metric.name());
-            let picture = report::curves(&series, "epoch", metric.name(), &title).or_stage()?;
-            write_picture(&folder, metric.name(), &picture)?;
+            let name = metric.name();
+            let picture = report::curves(&series, "epoch", &name, &format!("{name} by epoch")).or_stage()?;
+            write_picture(&folder, &name, &picture)?;
         }
     }
     outputs.summary("epoch", fitted.epoch as f64);
@@ -133,7 +133,7 @@ fn series(history: &[EpochRecord], metric: Metric) -> Vec<Series> {
     let mut parts: BTreeMap<&str, Series> = BTreeMap::new();
     for record in history {
         for (part, metrics) in &record.metrics {
-            if let Some(&value) = metrics.get(metric.name()) {
+            if let Some(&value) = metrics.get(&metric.name()) {
                 let empty = || Series { name: part.clone(), xs: vec![], ys: vec![] };
                 let series = parts.entry(part).or_insert_with(empty);
                 series.xs.push(record.epoch as f64);

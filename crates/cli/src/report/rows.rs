@@ -62,8 +62,8 @@ fn parse(path: &Path, classes: Vec<String>) -> std::result::Result<Option<Rows>,
             truth.push(cell(2).parse().unwrap_or(f64::NAN));
         } else {
             let (Some(label), Some(chosen)) = (place(cell(2)), place(last)) else { return Ok(None) };
-            labels.push(label);
-            predicted.push(chosen);
+            labels.push(label as u32);
+            predicted.push(chosen as u32);
         }
         numbers.extend(columns.clone().map(|column| cell(column).parse().unwrap_or(f64::NAN)));
         source.push(cell(0).to_owned());

@@ -1,9 +1,10 @@
 //! The page's content as plots, tables and bars.
 
+use metrics::{Confusion, Rate};
+
 use super::plot::{Dot, Line, Plot};
 use super::{Bars, Cell, Evaluation, Figure, Group, History, Importances, Matrix, Projection};
 use crate::axis::four_digits;
-use crate::quality::{self, Rate};
 use crate::{Scores, Series};
 
 const SMALL: (f64, f64) = (440.0, 320.0);
@@ -72,7 +73,7 @@ pub(super) fn rates(evaluations: &[Evaluation]) -> Vec<Group> {
                 scores: (0..labels.len())
                     .filter_map(|row| scores.and_then(|scores| scores.probability(row, class)))
                     .collect(),
-                positive: labels.iter().map(|&label| label == class).collect(),
+                positive: labels.iter().map(|&label| label as usize == class).collect(),
             }
         };
         if let [negative, positive] = &classes[..] {
@@ -101,8 +102,8 @@ fn unit_plot(names: [&str; 3], lines: Vec<Line>) -> Plot {
 
 fn roc(of: &[OneClass]) -> Option<Figure> {
     let lines = of.iter().enumerate().filter_map(|(nth, one)| {
-        let curve = quality::roc(&one.scores, &one.positive)?;
-        let note = format!("area {:.4}", quality::area(&curve));
+        let curve = metrics::roc(&one.scores, &one.positive)?;
+        let note = format!("area {:.4}", metrics::area(&curve));
         Some(rate_line(nth, one, note, &curve))
     });
     let plot = unit_plot(["false positive rate", "true positive rate", "threshold"], lines.collect());
@@ -111,8 +112,8 @@ fn roc(of: &[OneClass]) -> Option<Figure> {
 
 fn precision(of: &[OneClass]) -> Option<Figure> {
     let lines = of.iter().enumerate().filter_map(|(nth, one)| {
-        let curve = quality::precision_recall(&one.scores, &one.positive)?;
-        let note = format!("average {:.4}", quality::average_precision(&curve));
+        let curve = metrics::precision_recall(&one.scores, &one.positive)?;
+        let note = format!("average {:.4}", metrics::average_precision(&curve));
         Some(rate_line(nth, one, note, &curve))
     });
     figure("Precision and recall", &unit_plot(["recall", "precision", "threshold"], lines.collect()))
@@ -120,10 +121,10 @@ fn precision(of: &[OneClass]) -> Option<Figure> {
 
 fn calibration(of: &[OneClass]) -> Option<Figure> {
     let lines = of.iter().enumerate().filter_map(|(nth, one)| {
-        let bins = quality::calibration(&one.scores, &one.positive, BINS)?;
+        let bins = metrics::calibration(&one.scores, &one.positive, BINS)?;
         Some(Line {
             name: one.name.clone(),
-            note: format!("error {:.4}", quality::calibration_error(&bins)),
+            note: format!("error {:.4}", metrics::calibration_error(&bins)),
             points: bins.iter().map(|bin| (bin.score, bin.share)).collect(),
             extra: bins.iter().map(|bin| bin.rows as f64).collect(),
             series: nth,
@@ -183,10 +184,10 @@ pub(super) fn matrices(evaluations: &[Evaluation]) -> Vec<Matrix> {
         if classes.len() > MATRIX {
             return None;
         }
-        let counts = quality::confusion(classes.len(), labels, predicted);
-        let rows = counts.iter().enumerate().map(|(label, counts)| {
-            let all = counts.iter().sum::<usize>().max(1);
-            let cell = |(chosen, &count): (usize, &usize)| Cell {
+        let counts = Confusion::new(classes.len(), labels, predicted);
+        let rows = counts.rows().enumerate().map(|(label, counts)| {
+            let all = counts.iter().sum::<u64>().max(1);
+            let cell = |(chosen, &count): (usize, &u64)| Cell {
                 count,
                 share: (100.0 * count as f64 / all as f64).round() as usize,
                 right: chosen == label,
