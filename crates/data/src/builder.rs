@@ -31,7 +31,7 @@ impl Column {
     }
 
     /// Adds all cells of another column.
-    fn append(&mut self, more: Self) {
+    pub(crate) fn append(&mut self, more: Self) {
         if self.ends.is_empty() {
             *self = more;
             return;

@@ -94,11 +94,13 @@ fn parquet_rows(item: &Item, source: &Source, table: &mut Builder) -> Result<Row
     let schema = metadata.schema().clone();
     let wanted = wanted(&path, source, &schema)?;
     table.file(item, Format::Parquet, wanted.iter().map(|at| schema.field(*at).name().clone()).collect())?;
-    let read = |at: &usize| {
-        let name = schema.field(*at).name();
+    // A table often has one wide column of text, so row groups are decoded at the same time as well.
+    let read = |at: usize, group: usize| {
+        let name = schema.field(at).name();
         let builder = ParquetRecordBatchReaderBuilder::new_with_metadata(bytes.clone(), metadata.clone());
-        let mask = ProjectionMask::roots(metadata.parquet_schema(), [*at]);
-        let reader = builder.with_projection(mask).with_batch_size(BATCH).build();
+        let mask = ProjectionMask::roots(metadata.parquet_schema(), [at]);
+        let reader =
+            builder.with_projection(mask).with_row_groups(vec![group]).with_batch_size(BATCH).build();
         let mut column = Column::default();
         for batch in reader.map_err(|error| bad(&path, &error))? {
             let batch = batch.map_err(|error| bad(&path, &error))?;
@@ -106,8 +108,14 @@ fn parquet_rows(item: &Item, source: &Source, table: &mut Builder) -> Result<Row
         }
         Ok(column)
     };
-    let read = |at| answered(&path, || read(at));
-    let columns: Vec<Column> = wanted.par_iter().map(read).collect::<Result<_, Error>>()?;
+    let groups = metadata.metadata().num_row_groups();
+    let whole = |at: &usize| {
+        let parts = (0..groups).into_par_iter().map(|group| answered(&path, || read(*at, group)));
+        let mut column = Column::default();
+        parts.collect::<Result<Vec<Column>, Error>>()?.into_iter().for_each(|part| column.append(part));
+        Ok(column)
+    };
+    let columns: Vec<Column> = wanted.par_iter().map(whole).collect::<Result<_, Error>>()?;
     let rows = metadata.metadata().file_metadata().num_rows();
     Ok(Rows { columns, starts: (0..rows.unsigned_abs()).collect() })
 }
