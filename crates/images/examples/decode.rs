@@ -1,0 +1,58 @@
+//! Times reading pictures: `decode FOLDER [THREADS] [ROUNDS]` decodes and resizes every file below FOLDER to 224 x 224.
+#![expect(clippy::print_stdout, reason = "the program's whole duty is to print")]
+
+use std::error::Error;
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use images::{Chain, Interpolation, Limits, Resize, Sample, Transform, in_order, read};
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let folder = arguments.first().ok_or("say `decode FOLDER [THREADS] [ROUNDS]`")?;
+    let number = |at: usize, default: usize| arguments.get(at).map_or(Ok(default), |text| text.parse());
+    let (threads, rounds) = (number(1, 1)?, number(2, 5)?);
+    let mut paths = Vec::new();
+    walk(Path::new(folder), &mut paths)?;
+    paths.sort();
+    let resize = Transform::Resize(Resize {
+        shorter: None,
+        height: Some(224),
+        width: Some(224),
+        interpolation: Interpolation::Bilinear,
+    });
+    let chain = Chain::new(&[resize]).map_err(|problem| problem.reason)?;
+    let limits = Limits::default();
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build()?;
+    for _ in 0..rounds {
+        let start = Instant::now();
+        let sum = pool.install(|| -> Result<f64, images::Error> {
+            let pictures = in_order(paths.iter().enumerate(), 8 * threads, |(row, path)| {
+                let name = path.display().to_string();
+                let sample = Sample { seed: 0, epoch: 0, row: row as u64 };
+                let picture = chain.apply(read(path, &limits)?, sample, &name, &limits)?;
+                Ok(chain.numbers(&picture.to_rgb()))
+            });
+            let mut sum = 0.0;
+            for numbers in pictures {
+                sum += f64::from(numbers?.iter().sum::<f32>());
+            }
+            Ok(sum)
+        })?;
+        let seconds = start.elapsed().as_secs_f64();
+        println!("{} pictures, {:.1} a second, sum {sum:.0}", paths.len(), paths.len() as f64 / seconds);
+    }
+    Ok(())
+}
+
+fn walk(folder: &Path, paths: &mut Vec<PathBuf>) -> Result<(), std::io::Error> {
+    for entry in std::fs::read_dir(folder)? {
+        let path = entry?.path();
+        if path.is_dir() {
+            walk(&path, paths)?;
+        } else {
+            paths.push(path);
+        }
+    }
+    Ok(())
+}
