@@ -1,7 +1,7 @@
 //! Files to pictures.
 //!
-//! The content says what a file is, not its name. JPEG is decoded by zune-jpeg, whose pixels are not libjpeg-turbo's
-//! to the bit (`tests/decode.rs` says how far they are). As in torchvision's loader, transparency is dropped and
+//! The content says what a file is, not its name. JPEG is decoded by zune-jpeg, which rounds otherwise than
+//! libjpeg-turbo: `tests/decode.rs` says how far the levels are apart; all else is Pillow's to the bit. As in torchvision's loader, transparency is dropped and
 //! 16 bits keep their upper 8; unlike there, a JPEG's EXIF orientation is applied.
 
 use std::io::Cursor;

@@ -24,20 +24,18 @@ fn difference(picture: &Picture, expected: &[u8]) -> (u8, f64) {
     (apart.max().unwrap(), sum as f64 / expected.len() as f64)
 }
 
-/// How far zune-jpeg and image-webp may be from libjpeg-turbo and libwebp: largest and mean difference of 255 levels.
+/// How far zune-jpeg may be from libjpeg-turbo: largest and mean difference of 255 levels. Measured by hand: of the levels
+/// of 500 CIFAR-10 pictures of 32 x 32 with halved chroma 78% were equal, 99.94% within 2 and none beyond 4, with means of
+/// the channels off by up to 0.35; of those of 20 photographs and 50 such pictures together 98.7% were equal.
 fn tolerance(name: &str) -> (u8, f64) {
-    match name {
-        _ if name.contains("jp") => (4, 0.6),
-        "webp.webp" => (2, 0.3),
-        _ => (0, 0.0),
-    }
+    if name.contains("jp") { (3, 0.45) } else { (0, 0.0) }
 }
 
 #[test]
 fn pictures_are_those_that_pillow_reads() {
     let reference: Value = serde_json::from_str(include_str!("reference.json")).unwrap();
     let shapes: BTreeMap<String, [usize; 3]> = serde_json::from_value(reference["decoded"].clone()).unwrap();
-    assert_eq!(shapes.len(), 29);
+    assert_eq!(shapes.len(), 30);
     let mut far = Vec::new();
     for (name, shape) in shapes {
         let picture = file(&name).unwrap_or_else(|error| panic!("{error}"));

@@ -67,6 +67,11 @@ for name, (image, options) in files.items():
 wide = (np.asarray(grey, dtype=np.uint16) * 256 + rng.integers(0, 256, (38, 53))).astype(np.uint16)
 Image.fromarray(wide).save(HERE / "files" / "png-grey-16.png")
 files["png-grey-16.png"] = None
+# The same four components, said to be YCCK: the Adobe segment's last byte is the transform.
+cmyk = bytearray((HERE / "files" / "jpeg-cmyk.jpg").read_bytes())
+cmyk[cmyk.index(b"Adobe") + 11] = 2
+(HERE / "files" / "jpeg-ycck.jpg").write_bytes(cmyk)
+files["jpeg-ycck.jpg"] = None
 for name in files:
     image = ImageOps.exif_transpose(Image.open(HERE / "files" / name))
     if name == "png-grey-16.png":
