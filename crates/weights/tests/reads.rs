@@ -178,3 +178,37 @@ fn what_is_no_weight_file_is_said() {
     assert!(matches!(missing.reason, Reason::Io(_)));
     assert!(Weights::open(folder.path(), &Options::default()).is_err());
 }
+
+/// A file with one tensor, `w`: the header of the format's specification, then the bytes.
+fn safetensors(dtype: &str, shape: &str, bytes: &[u8]) -> Vec<u8> {
+    let end = bytes.len();
+    let header = format!(r#"{{"w":{{"dtype":"{dtype}","shape":{shape},"data_offsets":[0,{end}]}}}}"#);
+    [&(header.len() as u64).to_le_bytes(), header.as_bytes(), bytes].concat()
+}
+
+#[test]
+fn safetensors_are_read_by_the_same_view() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("w.safetensors");
+    let read = |content: &[u8]| {
+        std::fs::write(&path, content).unwrap();
+        Weights::open(&path, &Options::default()).map_err(|error| error.reason.to_string())
+    };
+    let values: Vec<u8> = [1.5f32, -2.0].iter().flat_map(|value| value.to_le_bytes()).collect();
+    let whole = safetensors("F32", "[2,1]", &values);
+    let weights = read(&whole).unwrap();
+    assert_eq!((weights.format(), weights.len()), (Format::Safetensors, 1));
+    let tensor = weights.get("w").unwrap();
+    assert_eq!((tensor.dtype(), tensor.shape()), (Dtype::F32, [2, 1].as_slice()));
+    assert_eq!(numbers(tensor), [1.5, -2.0]);
+    let damaged = |content: &[u8]| {
+        let reason = read(content).unwrap_err();
+        assert!(reason.starts_with("the file is damaged: "), "{reason}");
+    };
+    for end in 9..whole.len() {
+        damaged(&whole[..end]);
+    }
+    damaged(&safetensors("F32", "[3]", &values));
+    damaged(&safetensors("F32", "[18446744073709551615,2]", &values));
+    assert_eq!(read(&safetensors("F8_E8M0", "[8]", &values)).unwrap_err(), "tensor \"w\" has type F8_E8M0");
+}
