@@ -8,6 +8,7 @@ use exec::Verdict;
 use plan::Blame;
 use store::{Artifact, Digest, Store};
 
+use crate::comparison;
 use crate::context::Context;
 use crate::failure::{Failure, Result};
 use crate::no_stage;
@@ -52,13 +53,16 @@ pub(crate) fn files(store: &Store, digest: &Digest) -> Result<(Artifact, BTreeMa
     Ok((artifact, files))
 }
 
-/// Every CSV file of some artifacts as a table.
-pub(crate) fn tables<'a>(store: &Store, digests: impl Iterator<Item = &'a Digest>) -> Result<Vec<Table>> {
+/// The tables of the comparisons among some artifacts.
+pub(crate) fn comparisons<'a>(
+    store: &Store,
+    digests: impl Iterator<Item = &'a Digest>,
+) -> Result<Vec<Table>> {
     let mut tables = vec![];
     for digest in digests {
         let (_, files) = files(store, digest)?;
-        for (_, path) in files.iter().filter(|(name, _)| name.ends_with(".csv")) {
-            tables.push(table(path)?);
+        if let Some(path) = files.get(comparison::FILE) {
+            tables.extend(comparison::tables(&json(path)?));
         }
     }
     Ok(tables)

@@ -7,6 +7,7 @@
 mod args;
 mod artifact;
 mod cache;
+mod comparison;
 mod context;
 mod diff;
 mod failure;

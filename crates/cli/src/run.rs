@@ -44,8 +44,9 @@ pub(crate) fn run(context: &Context, mut args: Run) -> Result {
     if !context.json() {
         let mut text = table(&summary);
         for report in summary.stages.iter().filter(|report| report.kind == "compare") {
-            for table in artifact::tables(&store, report.outputs.values())? {
-                let _ = write!(text, "\n{}\n{table}", style(&report.name).bold());
+            let _ = write!(text, "\n{}", style(&report.name).bold());
+            for table in artifact::comparisons(&store, report.outputs.values())? {
+                let _ = write!(text, "\n{table}");
             }
         }
         text += &pictures(&figures);

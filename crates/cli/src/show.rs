@@ -11,6 +11,7 @@ use plan::ArtifactKind;
 use serde_json::{Value, json};
 use store::Artifact;
 
+use crate::comparison;
 use crate::context::Context;
 use crate::failure::{Failure, Result};
 use crate::show_network;
@@ -19,6 +20,9 @@ use crate::{artifact, print_json, words};
 
 /// Entries of a vocabulary that are printed.
 const WORDS: usize = 20;
+/// What `evaluate` measured, and the rows it did so on; those are too many to print.
+const METRICS: &str = "metrics.json";
+const SCORES: &str = "scores.csv";
 /// Values of a JSON document that are printed.
 const VALUES: usize = 60;
 /// JSON documents above this size in bytes are not printed.
@@ -96,7 +100,13 @@ fn content(manifest: &Artifact, files: &BTreeMap<String, PathBuf>) -> Result<Str
             text += &dataset(&artifact::json(path)?);
         } else if name == "transform.json" && manifest.kind == "transform" {
             text += &transform(&artifact::json(path)?);
-        } else if name.ends_with(".csv") && manifest.kind != ArtifactKind::Metrics.name() {
+        } else if name == comparison::FILE {
+            for table in comparison::tables(&artifact::json(path)?) {
+                let _ = writeln!(text, "{table}");
+            }
+        } else if manifest.kind == ArtifactKind::Metrics.name() && name == METRICS {
+            text += &document(&artifact::json(path)?);
+        } else if name.ends_with(".csv") && ![SCORES, "comparison.csv"].contains(&name.as_str()) {
             let _ = writeln!(text, "{}", artifact::table(path)?);
         }
     }

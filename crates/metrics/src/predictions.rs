@@ -50,7 +50,7 @@ pub struct MultiLabel<'a> {
 
 impl<'a> Classes<'a> {
     /// Logits `[rows, width]`, row-major, one or two a row for two classes, beside the true classes.
-    pub fn new(logits: &'a [f32], width: usize, labels: &'a [u32]) -> Self {
+    pub fn new(logits: &'a [f32], width: usize, labels: impl Into<Cow<'a, [u32]>>) -> Self {
         // Of two classes only the difference matters.
         let (logits, width) = match width {
             2 => (logits.as_chunks::<2>().0.iter().map(|[first, second]| second - first).collect(), 1),
@@ -83,8 +83,10 @@ impl<'a> Classes<'a> {
         self.width.max(2)
     }
 
-    fn rows(&self) -> impl ExactSizeIterator<Item = impl Iterator<Item = f64> + Clone + '_> {
-        let temperature = self.temperature;
+    fn rows(
+        &self,
+        temperature: f64,
+    ) -> impl ExactSizeIterator<Item = impl Iterator<Item = f64> + Clone + '_> {
         self.logits
             .chunks_exact(self.width)
             .map(move |row| row.iter().map(move |&logit| f64::from(logit) / temperature))
@@ -93,8 +95,8 @@ impl<'a> Classes<'a> {
     /// Probabilities `[rows, width]`: of the second class with one logit a row, else of every class.
     pub fn probabilities(&self) -> &[f64] {
         self.probabilities.get_or_init(|| match self.width {
-            1 => self.rows().flatten().map(sigmoid).collect(),
-            _ => self.rows().flat_map(softmax).collect(),
+            1 => self.rows(self.temperature).flatten().map(sigmoid).collect(),
+            _ => self.rows(self.temperature).flat_map(softmax).collect(),
         })
     }
 
@@ -139,20 +141,23 @@ impl<'a> Classes<'a> {
         if metric.needs_choice() {
             return by_choice(metric, &self.confusion()?);
         }
+        match metric {
+            Metric::Loss => return self.log_loss(1.0),
+            Metric::LogLoss => return self.log_loss(self.temperature),
+            _ => {}
+        }
         if self.width == 1 {
             return self.measure_two(metric);
         }
         let probabilities = || self.probabilities();
         match metric {
-            Metric::TopK(k) => top_k(&self.logits, classes, labels, k as usize),
+            // That the class is among all of them says nothing.
+            Metric::TopK(k) if (k as usize) < classes => top_k(&self.logits, classes, labels, k as usize),
             Metric::Auc => one_vs_rest(auc, probabilities(), classes, labels, false),
             Metric::AucWeighted => one_vs_rest(auc, probabilities(), classes, labels, true),
             Metric::AucOvo => auc_one_vs_one(probabilities(), classes, labels, false),
             Metric::AucOvoWeighted => auc_one_vs_one(probabilities(), classes, labels, true),
             Metric::AveragePrecision => one_vs_rest(average, probabilities(), classes, labels, false),
-            Metric::LogLoss => {
-                mean(self.rows().zip(labels).map(|(row, &label)| log_loss_of_class(row, label)))
-            }
             Metric::Brier => brier_of_classes(probabilities(), classes, labels),
             Metric::CalibrationError(bins) => {
                 let chosen = self.chosen();
@@ -166,15 +171,21 @@ impl<'a> Classes<'a> {
         }
     }
 
+    fn log_loss(&self, temperature: f64) -> Option<f64> {
+        let rows = self.rows(temperature).zip(&self.labels[..]);
+        match self.width {
+            1 => mean(rows.map(|(row, &label)| row.map(|logit| log_loss_of_yes(logit, label == 1)).sum())),
+            _ => mean(rows.map(|(row, &label)| log_loss_of_class(row, label))),
+        }
+    }
+
     fn measure_two(&self, metric: Metric) -> Option<f64> {
         let positive = self.positive();
         match metric {
             // Of logits: probabilities near 1 are equal where their logits are not.
-            Metric::Auc => auc(&self.rows().flatten().collect::<Vec<_>>(), &positive),
-            Metric::AveragePrecision => average(&self.rows().flatten().collect::<Vec<_>>(), &positive),
-            Metric::LogLoss => {
-                let rows = self.logits.iter().map(|&logit| f64::from(logit) / self.temperature);
-                mean(rows.zip(&positive).map(|(logit, &yes)| log_loss_of_yes(logit, yes)))
+            Metric::Auc => auc(&self.rows(self.temperature).flatten().collect::<Vec<_>>(), &positive),
+            Metric::AveragePrecision => {
+                average(&self.rows(self.temperature).flatten().collect::<Vec<_>>(), &positive)
             }
             Metric::Brier => brier(self.probabilities(), &positive),
             Metric::CalibrationError(bins) => expected_error(self.probabilities(), &positive, bins),
@@ -248,7 +259,7 @@ impl<'a> MultiLabel<'a> {
             Metric::Auc => self.by_label(auc, false),
             Metric::AucWeighted => self.by_label(auc, true),
             Metric::AveragePrecision => self.by_label(average, false),
-            Metric::LogLoss => {
+            Metric::LogLoss | Metric::Loss => {
                 let values = self.logits.iter().zip(&*self.truth);
                 mean(values.map(|(&logit, &truth)| log_loss_of_yes(f64::from(logit), truth)))
             }
@@ -260,7 +271,8 @@ impl<'a> MultiLabel<'a> {
 }
 
 impl Predictions<'_> {
-    /// A metric of these rows; `None` where it is not defined for them, and for [`Metric::Loss`], which training knows.
+    /// A metric of these rows; `None` where it is not defined for them. The loss is the plain one: cross-entropy without
+    /// calibration, or the squared error.
     pub fn measure(&self, metric: Metric) -> Option<f64> {
         match self {
             Predictions::Classes(classes) => classes.measure(metric),
@@ -286,7 +298,7 @@ impl Numbers {
     fn measure(&self, metric: Metric) -> Option<f64> {
         match metric {
             Metric::Mae => self.mae(),
-            Metric::Mse => self.mse(),
+            Metric::Mse | Metric::Loss => self.mse(),
             Metric::Rmse => self.rmse(),
             Metric::R2 => self.r2(),
             Metric::Mape => self.mape(),

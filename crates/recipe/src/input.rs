@@ -69,9 +69,17 @@ pub fn for_input(compiled: &Compiled, stage: &str, file: &Path) -> Result<Plan, 
         let nearest = nearest(stage, compiled.params.keys().map(String::as_str)).map(ToOwned::to_owned);
         return Err(InputFailure::UnknownStage { stage: stage.to_owned(), nearest });
     };
-    let model = match params {
-        Params::Predict(predict) => predict.model.clone(),
-        Params::Evaluate(evaluate) => evaluate.model.clone(),
+    let (model, evaluation) = match params {
+        Params::Predict(predict) => (predict.model.clone(), predict.evaluation.clone()),
+        Params::Evaluate(evaluate) if evaluate.threshold.is_none() && evaluate.calibrate.is_none() => {
+            (evaluate.model.clone(), None)
+        }
+        Params::Evaluate(_) => {
+            let stage = stage.to_owned();
+            let reason =
+                "it has a threshold or a calibration; add a predict stage with `evaluation`".to_owned();
+            return Err(InputFailure::Unfit { stage, reason });
+        }
         other => {
             let applies = |params: &Params| matches!(params, Params::Predict(_) | Params::Evaluate(_));
             let others = compiled.params.iter().filter(|(_, params)| applies(params));
@@ -91,7 +99,7 @@ pub fn for_input(compiled: &Compiled, stage: &str, file: &Path) -> Result<Plan, 
         }
     }
     let features = (!features.is_empty()).then_some(features);
-    let predict = Params::Predict(Predict { model, data, features, part: None });
+    let predict = Params::Predict(Predict { model, data, features, part: None, evaluation });
     rewrite.params.insert(stage.to_owned(), predict);
     rewrite.new.push(stage.to_owned());
     rewrite.plan()

@@ -51,9 +51,24 @@ pub struct Comparison {
     /// Names of metrics; the first decides.
     pub metrics: Vec<String>,
     /// The approaches, each with a value a metric where it has one.
-    pub rows: Vec<(String, Vec<Option<f64>>)>,
+    pub rows: Vec<(String, Vec<Option<Measured>>)>,
     /// The best approach's name.
     pub best: String,
+}
+
+/// A value, and the ends of its confidence interval where it has one.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Measured {
+    /// The value.
+    pub value: f64,
+    /// Lower and upper end.
+    pub interval: Option<(f64, f64)>,
+}
+
+impl From<f64> for Measured {
+    fn from(value: f64) -> Self {
+        Measured { value, interval: None }
+    }
 }
 
 /// How a network was trained.
@@ -75,7 +90,9 @@ pub struct Evaluation {
     /// The stage.
     pub stage: String,
     /// What was measured, in order.
-    pub metrics: Vec<(String, f64)>,
+    pub metrics: Vec<(String, Measured)>,
+    /// How it was measured: intervals, threshold, calibration.
+    pub notes: Vec<String>,
     /// What the model said of each row.
     pub scores: Option<Scores>,
     /// The worst mistakes, worst first.
@@ -137,6 +154,7 @@ impl Page {
             matrices: figures::matrices(&self.evaluations),
             bars: self.importances.iter().map(figures::bars).collect(),
             projections: self.projections.iter().filter_map(figures::projection).collect(),
+            noted: self.evaluations.iter().filter(|evaluation| !evaluation.notes.is_empty()).collect(),
             wrong: self.evaluations.iter().filter(|evaluation| !evaluation.mistakes.is_empty()).collect(),
             style: include_str!("../templates/report.css"),
             script: include_str!("../templates/report.js"),
@@ -178,6 +196,8 @@ struct Matrix {
     title: String,
     classes: Vec<String>,
     rows: Vec<(String, Vec<Cell>)>,
+    /// Class, rows, precision, recall and F1.
+    scores: Vec<(String, [String; 4])>,
 }
 
 /// Rows of one class for which one class was chosen.
@@ -207,6 +227,7 @@ struct Document<'a> {
     matrices: Vec<Matrix>,
     bars: Vec<Bars>,
     projections: Vec<Figure>,
+    noted: Vec<&'a Evaluation>,
     wrong: Vec<&'a Evaluation>,
     style: &'static str,
     script: &'static str,
@@ -215,12 +236,21 @@ struct Document<'a> {
 fn table(comparison: &Comparison) -> Table {
     let mut head = vec!["approach".to_owned()];
     head.extend(comparison.metrics.iter().cloned());
-    let cell = |value: &Option<f64>| value.map_or_else(|| "–".to_owned(), value_text);
+    let cell = |value: &Option<Measured>| value.map_or_else(|| "–".to_owned(), measured_text);
     let rows = comparison
         .rows
         .iter()
         .map(|(name, values)| (*name == comparison.best, name.clone(), values.iter().map(cell).collect()));
     Table { title: comparison.stage.clone(), head, rows: rows.collect() }
+}
+
+/// A value and its interval.
+fn measured_text(measured: Measured) -> String {
+    let value = value_text(measured.value);
+    match measured.interval {
+        Some((low, high)) => format!("{value} [{}, {}]", value_text(low), value_text(high)),
+        None => value,
+    }
 }
 
 /// Whole numbers as such, others with four digits after the point where they are not too large or small.

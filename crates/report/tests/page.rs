@@ -1,7 +1,7 @@
 //! The page's HTML: what it shows, that it loads nothing, that texts stay texts.
 
 use report::page::{
-    Comparison, Evaluation, Graph, History, Importances, Mistake, Node, Page, Projection, State,
+    Comparison, Evaluation, Graph, History, Importances, Measured, Mistake, Node, Page, Projection, State,
 };
 use report::{Scores, Series};
 
@@ -25,7 +25,10 @@ fn page(text: &str) -> Page {
         comparisons: vec![Comparison {
             stage: text(),
             metrics: vec![text()],
-            rows: vec![(text(), vec![Some(0.8125)]), ("none".into(), vec![None])],
+            rows: vec![
+                (text(), vec![Some(Measured { value: 0.8125, interval: Some((0.75, 0.875)) })]),
+                ("none".into(), vec![None]),
+            ],
             best: text(),
         }],
         graph: Graph { nodes: vec![node(State::Source), node(State::Ran)], edges: vec![(0, 1)] },
@@ -39,6 +42,7 @@ fn page(text: &str) -> Page {
                 name: text(),
                 stage: text(),
                 metrics: vec![],
+                notes: vec![text()],
                 scores: Some(scores),
                 mistakes: vec![mistake],
             },
@@ -46,6 +50,7 @@ fn page(text: &str) -> Page {
                 name: text(),
                 stage: text(),
                 metrics: vec![],
+                notes: vec![],
                 scores: Some(Scores::Numbers { labels: vec![1.0, 2.0], values: vec![1.5, 2.5] }),
                 mistakes: vec![],
             },
@@ -104,7 +109,11 @@ fn nothing_is_loaded() {
 fn numbers_are_there_for_eyes_and_pointers() {
     let html = page("word").render().unwrap();
     for wanted in [
-        "<td>0.8125</td>",
+        "<td>0.8125 [0.7500, 0.8750]</td>",
+        // By hand: of two rows of each class one is right, and each class was chosen twice.
+        "<td>2</td><td>0.5000</td><td>0.5000</td><td>0.5000</td>",
+        "<p class=\"note\">word: word</p>",
+        "said - label",
         // The curve's values.
         "data-name=\"word\" data-v=\"0 0.5,1 0.625\"",
         // One of two pairs is in order for each positive row: by hand 2 of 4 pairs of rows.

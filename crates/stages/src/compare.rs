@@ -26,6 +26,9 @@ pub struct Compare {
     /// The metric that the plot shows and the best is found by; by default the first that all have.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub metric: Option<Metric>,
+    /// What the table shows beside it, in order; by default all that was measured.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub metrics: Option<Vec<Metric>>,
 }
 
 impl Stage for Compare {
@@ -61,6 +64,14 @@ impl Stage for Compare {
             let message = format!("not every evaluation measures {}", metric.name());
             let hint = format!("all measure {}", names.join(", "));
             context.report(Diagnostic::new("no-common-metric", context.place("metric"), message).hint(hint));
+        }
+        let known = |metric: &Metric| measured.iter().any(|of| of.contains(metric));
+        for (index, metric) in self.metrics.iter().flatten().enumerate().filter(|(_, metric)| !known(metric))
+        {
+            let place = context.inside(["metrics".into(), index.into()]);
+            let message = format!("no evaluation here measures {metric}");
+            let hint = "add it to the `metrics` of the evaluations";
+            context.report(Diagnostic::new("no-common-metric", place, message).hint(hint));
         }
         vec![("comparison", Fact::Plain(ArtifactKind::Comparison))]
     }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use data::{LabelKind, Part};
+use network::Network;
 use plan::{ArtifactKind, Diagnostic, Place};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -11,7 +12,9 @@ use crate::boosting::joined;
 use crate::check::Context;
 use crate::fact::{DatasetFact, Fact};
 use crate::features::fits;
+use crate::measuring::{Calibrate, Confidence, Threshold, check_calibration, check_threshold};
 use crate::metric::Metric;
+use crate::rows::RowSet;
 use crate::table::{Params, Reference, Stage};
 use crate::train::check_metric;
 
@@ -35,6 +38,28 @@ pub struct Evaluate {
     /// What is measured; by default what fits the label.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub metrics: Vec<Metric>,
+    /// Confidence intervals of the metrics, as `{ level = 0.95, samples = 1000 }`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub confidence: Option<Confidence>,
+    /// The probability from which on the second of two classes is chosen, as `0.3` or `{ maximize = "f1" }`; by default
+    /// above a half.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub threshold: Option<Threshold>,
+    /// How logits become better probabilities, as `"temperature"`; by default they stay as they are.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub calibrate: Option<Calibrate>,
+}
+
+/// What is known of a model and the rows it is run on.
+pub(crate) struct Checked {
+    /// Rows that the model, or anything before it, was fitted on.
+    pub(crate) fitted: RowSet,
+    /// The rows.
+    pub(crate) data: DatasetFact,
+    /// Classes or a number.
+    pub(crate) label: LabelKind,
+    /// How many classes the model tells, where known.
+    pub(crate) classes: Option<usize>,
 }
 
 impl Stage for Evaluate {
@@ -43,11 +68,11 @@ impl Stage for Evaluate {
     }
 
     fn check(&self, context: &mut Context<'_>) -> Vec<(&'static str, Fact)> {
-        let Some((fitted, data, kind)) =
-            check_model(&self.model, self.data.as_deref(), self.features.as_deref(), context)
+        let Some(model) = check_model(&self.model, self.data.as_deref(), self.features.as_deref(), context)
         else {
             return vec![];
         };
+        let Checked { fitted, data, label, classes } = &model;
         if data.label.is_none() {
             let hint = "add `label = \"...\"` to the preprocess stage";
             context.report(
@@ -57,12 +82,18 @@ impl Stage for Evaluate {
         }
         for (index, metric) in self.metrics.iter().enumerate() {
             let place = context.inside(["metrics".into(), index.into()]);
-            check_metric(*metric, kind, place, context);
+            check_metric(*metric, *label, *classes, place, context);
         }
-        let part = context.part(self.part, &data);
+        let part = context.part(self.part, data);
         let key = if self.part.is_some() { "part" } else { "model" };
-        context.unseen(&fitted, &data.part(part), key);
-        vec![("metrics", Fact::Metrics(self.measured(kind)))]
+        context.unseen(fitted, &data.part(part), key);
+        if let Some(threshold) = self.threshold {
+            check_threshold(threshold, part, &model, context);
+        }
+        if let Some(calibrate) = self.calibrate {
+            check_calibration(calibrate, part, &model, context);
+        }
+        vec![("metrics", Fact::Metrics(self.measured(*label)))]
     }
 }
 
@@ -110,14 +141,14 @@ fn implied(model: &str, stages: &BTreeMap<String, Params>) -> (Option<String>, V
     }
 }
 
-/// Reports what does not fit between a model and rows; gives the rows the model has seen, the data, and whether it
-/// tells classes. `None` when an input is wrong, which has been reported.
+/// Reports what does not fit between a model and rows; gives what is known of both. `None` when an input is wrong, which
+/// has been reported.
 pub(crate) fn check_model(
     model: &str,
     data: Option<&str>,
     features: Option<&[String]>,
     context: &mut Context<'_>,
-) -> Option<(crate::RowSet, DatasetFact, LabelKind)> {
+) -> Option<Checked> {
     if let Some(network) = context.network(model) {
         if let Some(names) = features.filter(|names| !names.is_empty()) {
             let message = format!("a network reads the data itself, not features such as `{}`", names[0]);
@@ -138,7 +169,14 @@ pub(crate) fn check_model(
         {
             return None;
         }
-        return Some((network.fitted.union(&data.fitted), data, LabelKind::Class));
+        let units = network.network.as_ref().and_then(units);
+        let fitted = network.fitted.union(&data.fitted);
+        return Some(Checked {
+            fitted,
+            data,
+            label: LabelKind::Class,
+            classes: units.map(|units| units.max(2)),
+        });
     }
     let booster = context.booster(model)?;
     let inputs = context.inputs.clone();
@@ -172,5 +210,11 @@ pub(crate) fn check_model(
         let key = if features.is_some() { "data" } else { "model" };
         context.report(Diagnostic::new("missing-column", context.place(key), message).hint(hint));
     }
-    Some((booster.fitted.union(&fitted), data, booster.label))
+    Some(Checked { fitted: booster.fitted.union(&fitted), data, label: booster.label, classes: None })
+}
+
+/// Values that a network gives a row.
+pub(crate) fn units(network: &Network) -> Option<usize> {
+    let graph = network.lower().ok()?;
+    graph.nodes.get(graph.output)?.signal.width().size()
 }

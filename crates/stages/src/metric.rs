@@ -235,9 +235,17 @@ impl Metric {
         )
     }
 
-    /// The metrics for labels of this kind, as recipes write them.
-    pub fn names(label: LabelKind) -> Vec<String> {
-        let fitting = METRICS.iter().filter(|line| line.fits.label(label));
+    /// Whether the metric is only for more than two classes.
+    pub fn needs_more_than_two(self) -> bool {
+        matches!(self.declared().fits, Fits::Several | Fits::Multiclass)
+    }
+
+    /// The metrics for labels of this kind and, where known, that many classes, as recipes write them.
+    pub fn names(label: LabelKind, classes: Option<usize>) -> Vec<String> {
+        let two = classes == Some(2);
+        let fitting = METRICS
+            .iter()
+            .filter(|line| line.fits.label(label) && !(two && line.metric.needs_more_than_two()));
         fitting.map(|line| line.metric.written()).collect()
     }
 

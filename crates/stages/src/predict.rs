@@ -30,18 +30,24 @@ pub struct Predict {
     /// Which rows; by default all.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub part: Option<Part>,
+    /// An `evaluate` stage whose threshold and calibration are applied.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub evaluation: Option<String>,
 }
 
 impl Stage for Predict {
     fn references(&self, stages: &BTreeMap<String, Params>) -> Vec<Reference> {
-        model_references(&self.model, self.data.as_deref(), self.features.as_deref(), stages)
+        let evaluation = self.evaluation.iter();
+        let evaluation = evaluation.map(|name| Reference::new("evaluation", name, &[ArtifactKind::Metrics]));
+        let model = model_references(&self.model, self.data.as_deref(), self.features.as_deref(), stages);
+        model.into_iter().chain(evaluation).collect()
     }
 
     fn check(&self, context: &mut Context<'_>) -> Vec<(&'static str, Fact)> {
         let checked = check_model(&self.model, self.data.as_deref(), self.features.as_deref(), context);
-        let Some((_, data, _)) = checked else { return vec![] };
+        let Some(model) = checked else { return vec![] };
         if self.part.is_some() {
-            context.part(self.part, &data);
+            context.part(self.part, &model.data);
         }
         vec![("predictions", Fact::Plain(ArtifactKind::Predictions))]
     }

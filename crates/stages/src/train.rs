@@ -139,6 +139,7 @@ pub(crate) fn check_training(
             Diagnostic::new("unknown-part", context.place("data"), message).hint("add `train` to its split"),
         );
     }
+    let classes = network.and_then(crate::evaluate::units).map(|units| units.max(2));
     if let Some(stopping) = &training.early_stopping {
         if !data.parts.contains(&stopping.part) {
             let message = format!(
@@ -158,15 +159,12 @@ pub(crate) fn check_training(
                     .hint(hint),
             );
         }
-        check_metric(
-            stopping.metric,
-            label.kind,
-            context.inside(["early-stopping".into(), "metric".into()]),
-            context,
-        );
+        let place = context.inside(["early-stopping".into(), "metric".into()]);
+        check_metric(stopping.metric, label.kind, classes, place, context);
     }
     for (index, metric) in training.metrics.iter().enumerate() {
-        check_metric(*metric, label.kind, context.inside(["metrics".into(), index.into()]), context);
+        let place = context.inside(["metrics".into(), index.into()]);
+        check_metric(*metric, label.kind, classes, place, context);
     }
     check_rate(&training.optimizer, context);
     let loss = training.loss.clone().or(default);
@@ -196,17 +194,31 @@ pub(crate) fn check_training(
     Some(loss)
 }
 
-/// Reports a metric that is not for labels of this kind.
-pub(crate) fn check_metric(metric: Metric, label: LabelKind, place: Place, context: &mut Context<'_>) {
-    if !metric.fits(label) {
+/// Reports a metric that is not for labels of this kind, or for that many classes where they are known.
+pub(crate) fn check_metric(
+    metric: Metric,
+    label: LabelKind,
+    classes: Option<usize>,
+    place: Place,
+    context: &mut Context<'_>,
+) {
+    let message = if !metric.fits(label) {
         let (own, other) = match label {
             LabelKind::Class => ("numbers", "names classes"),
             LabelKind::Number => ("classes", "is a number"),
         };
-        let message = format!("{metric} is for {own}, and the label {other}");
-        let hint = format!("there is {}", Metric::names(label).join(", "));
-        context.report(Diagnostic::new("metric-kind", place, message).hint(hint));
-    }
+        format!("{metric} is for {own}, and the label {other}")
+    } else if classes == Some(2) && metric.needs_more_than_two() {
+        format!("{metric} is for more than two classes")
+    } else if let (Metric::TopK(k), Some(classes)) = (metric, classes)
+        && k as usize >= classes
+    {
+        format!("the class is always among the {k} most likely of {classes}")
+    } else {
+        return;
+    };
+    let hint = format!("there is {}", Metric::names(label, classes).join(", "));
+    context.report(Diagnostic::new("metric-kind", place, message).hint(hint));
 }
 
 fn check_rate(optimizer: &Optimizer, context: &mut Context<'_>) {

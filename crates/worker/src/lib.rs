@@ -14,6 +14,7 @@ mod inputs;
 mod network;
 mod predict;
 mod preprocess;
+mod reading;
 mod scores;
 mod train;
 mod tsne;

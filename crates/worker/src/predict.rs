@@ -1,15 +1,22 @@
 //! Runs `predict`.
 
-use metrics::Classes;
 use plan::{ArtifactKind, Outcome, StageError, Task};
 use stages::Predict;
 
 use crate::Report;
-use crate::files::{Outputs, write_csv};
+use crate::compare::Measured;
+use crate::files::{METRICS, Outputs, read_json, write_csv};
+use crate::inputs::artifact;
 use crate::scores::{Scored, Scores, score};
 
 pub(crate) fn run(params: &Predict, task: &Task, _: Report<'_>) -> Result<Outcome, StageError> {
-    let scored = score(task, |_| params.part)?;
+    let mut scored = score(task, |_| params.part)?;
+    if params.evaluation.is_some() {
+        scored.reading = read_json::<Measured>(artifact(task, "evaluation")?, METRICS)?.reading;
+        if scored.reading.threshold.is_some() {
+            scored.two_classes(&[])?;
+        }
+    }
     let mut outputs = Outputs::new(task);
     let folder = outputs.port("predictions", ArtifactKind::Predictions, serde_json::json!({}))?;
     let (mut header, values) = columns(&scored);
@@ -33,7 +40,7 @@ pub(crate) fn columns(scored: &Scored) -> (Vec<String>, Vec<Vec<String>>) {
             (header, values.iter().map(|value| vec![value.to_string()]).collect())
         }
         Scores::Classes { width, logits, .. } => {
-            let said = Classes::new(logits, *width, &[]);
+            let said = scored.said(logits, *width, &[]);
             let names = &scored.classes;
             match said.classes() {
                 2 => header.push("score".into()),

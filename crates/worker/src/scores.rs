@@ -1,16 +1,18 @@
 //! What a model says of rows, whichever kind of model it is: for `evaluate` and `predict`.
 
+use std::borrow::Cow;
+
 use data::{Dataset, LabelKind, Labels, Part};
 use metrics::{Classes, Numbers, Predictions};
 use plan::{Artifact, ArtifactKind, Blame, StageError, Task};
-use stages::{Metric, Target};
-use train::Criterion;
+use stages::Target;
 
 use crate::boosting;
 use crate::error::OrStage;
 use crate::files::BOOSTER;
 use crate::inputs::{artifact, dataset, file};
 use crate::network::StoredNetwork;
+use crate::reading::Reading;
 
 /// What a model says of some rows of a data set.
 pub(crate) struct Scored {
@@ -22,6 +24,8 @@ pub(crate) struct Scored {
     pub(crate) scores: Scores,
     /// Class names, for a label of classes.
     pub(crate) classes: Vec<String>,
+    /// How classes follow from logits.
+    pub(crate) reading: Reading,
 }
 
 /// One model's words on each row.
@@ -67,7 +71,7 @@ pub(crate) fn score(task: &Task, part: impl Fn(&Dataset) -> Option<Part>) -> Res
             return Err(StageError::new(Blame::Input, message));
         }
     }
-    Ok(Scored { data, rows, scores, classes })
+    Ok(Scored { data, rows, scores, classes, reading: Reading::default() })
 }
 
 fn network(
@@ -115,25 +119,67 @@ impl Scored {
         self.data.id(row).map_or_else(|| self.data.source_row(row).to_string(), str::to_owned)
     }
 
-    /// A metric over the rows; `None` where it is not defined for them.
-    pub(crate) fn measure(&self, metric: Metric, labels: &Labels) -> Option<f64> {
-        match (&self.scores, labels) {
-            (Scores::Classes { target, width, logits }, Labels::Class(labels)) => {
-                let labels: Vec<u32> = labels.iter().map(|&label| label as u32).collect();
-                match metric {
-                    Metric::Loss => Criterion::plain(*target).mean(logits, &labels),
-                    _ => Predictions::Classes(Classes::new(logits, *width, &labels)).measure(metric),
-                }
-            }
-            (Scores::Numbers(values), Labels::Number(truth)) => {
-                let truth: Vec<f64> = truth.iter().map(|&value| f64::from(value)).collect();
-                let numbers = Numbers { values: values.clone(), truth };
-                match metric {
-                    Metric::Loss => numbers.mse(),
-                    _ => Predictions::Numbers(numbers).measure(metric),
-                }
-            }
-            _ => None,
+    /// What the model says of classes, read as it is to be; `labels` are those of the rows, none where unknown.
+    pub(crate) fn said<'a>(
+        &self,
+        logits: &'a [f32],
+        width: usize,
+        labels: impl Into<Cow<'a, [u32]>>,
+    ) -> Classes<'a> {
+        let mut said = Classes::new(logits, width, labels);
+        if let Some(temperature) = &self.reading.temperature {
+            said = said.calibrated(temperature.value);
+        }
+        match &self.reading.threshold {
+            Some(threshold) => said.from_threshold(threshold.value),
+            None => said,
         }
     }
+
+    /// What the model says of two classes.
+    ///
+    /// # Errors
+    /// When it tells other things.
+    pub(crate) fn two_classes<'a>(&'a self, labels: &'a [u32]) -> Result<Classes<'a>, StageError> {
+        let refuse = |what: String| {
+            let message = format!("a threshold is for two classes, and the model tells {what}");
+            StageError::new(Blame::Input, message).hint("remove `threshold`")
+        };
+        match &self.scores {
+            Scores::Classes { logits, width, .. } => {
+                let said = self.said(logits, *width, labels);
+                match said.classes() {
+                    2 => Ok(said),
+                    classes => Err(refuse(format!("{classes} classes"))),
+                }
+            }
+            Scores::Numbers(_) => Err(refuse("a number".to_owned())),
+        }
+    }
+
+    /// What the model says beside what is true.
+    ///
+    /// # Errors
+    /// When it tells classes and the label is a number, or the other way round; and for a threshold that does not fit.
+    pub(crate) fn predictions(&self, labels: &Labels) -> Result<Predictions<'_>, StageError> {
+        if self.reading.threshold.is_some() {
+            self.two_classes(&[])?;
+        }
+        match (&self.scores, labels) {
+            (Scores::Classes { logits, width, .. }, Labels::Class(labels)) => {
+                let labels: Vec<u32> = labels.iter().map(|&label| label as u32).collect();
+                Ok(Predictions::Classes(self.said(logits, *width, labels)))
+            }
+            (Scores::Numbers(values), Labels::Number(truth)) => {
+                let truth = truth.iter().map(|&value| f64::from(value)).collect();
+                Ok(Predictions::Numbers(Numbers { values: values.clone(), truth }))
+            }
+            (Scores::Classes { .. }, _) => Err(other("classes", "is a number")),
+            (Scores::Numbers(_), _) => Err(other("numbers", "names classes")),
+        }
+    }
+}
+
+fn other(model: &str, label: &str) -> StageError {
+    StageError::new(Blame::Input, format!("the model tells {model}, and the label of the data {label}"))
 }

@@ -2,13 +2,16 @@
 
 use std::collections::BTreeMap;
 
-use ::report::page::{Comparison, Evaluation, Graph, History, Importances, Node, Page, Projection, State};
+use ::report::page::{
+    Comparison, Evaluation, Graph, History, Importances, Measured, Node, Page, Projection, State,
+};
 use ::report::{Scores, Series};
 use plan::{Blame, KeyDocument, Origin};
 use store::{RunState, Store};
 
 use super::found::{Found, Made};
 use super::rows::{self, Sources};
+use crate::comparison::metrics;
 use crate::context::Context;
 use crate::failure::{Failure, Result};
 use crate::reporter;
@@ -170,19 +173,12 @@ fn files_of(source: &plan::Source) -> String {
 
 fn comparison(store: &Store, made: &Made) -> Result<Option<Comparison>> {
     let Some(document) = made.json(store, "comparison", "comparison.json")? else { return Ok(None) };
-    let first = document["metric"].as_str().unwrap_or_default();
     let rows = document["rows"].as_array().map_or(&[][..], Vec::as_slice);
-    let mut metrics: Vec<String> = vec![];
-    for name in rows.iter().filter_map(|row| row["metrics"].as_object()).flat_map(|metrics| metrics.keys()) {
-        if !metrics.contains(name) {
-            metrics.push(name.clone());
-        }
-    }
-    metrics.sort_by_key(|name| (name != first, name == "loss", name.clone()));
+    let mut metrics = metrics(&document);
     metrics.push("rows".to_owned());
     let value = |row: &serde_json::Value, name: &String| match name.as_str() {
-        "rows" => row["rows"].as_f64(),
-        name => row["metrics"][name].as_f64(),
+        "rows" => row["rows"].as_f64().map(Measured::from),
+        name => measured(row, name),
     };
     let rows = rows.iter().map(|row| {
         let name = row["name"].as_str().unwrap_or_default().to_owned();
@@ -218,13 +214,44 @@ fn evaluation(store: &Store, found: &Found, made: &Made, sources: &mut Sources) 
     let rows = rows::read(store, made)?;
     let mistakes = rows.as_ref().map_or_else(Vec::new, |rows| sources.mistakes(store, found, made, rows));
     let scores: Option<Scores> = rows.map(|rows| rows.scores);
+    let document = made.json(store, "metrics", "metrics.json")?.unwrap_or_default();
+    let names = made.metrics(store)?.into_iter().map(|(name, _)| name);
     Ok(Evaluation {
         name: found.label(&made.stage.name),
         stage: made.stage.name.clone(),
-        metrics: made.metrics(store)?,
+        metrics: names.filter_map(|name| Some((name.clone(), measured(&document, &name)?))).collect(),
+        notes: how(&document),
         scores,
         mistakes,
     })
+}
+
+/// A metric of a `metrics.json` or of a row of a comparison.
+fn measured(document: &serde_json::Value, name: &str) -> Option<Measured> {
+    let end = |at: usize| document["intervals"][name][at].as_f64();
+    Some(Measured { value: document["metrics"][name].as_f64()?, interval: end(0).zip(end(1)) })
+}
+
+/// How an evaluation was made, as its `metrics.json` says it.
+fn how(document: &serde_json::Value) -> Vec<String> {
+    let number = |value: &serde_json::Value| value.as_f64().map(words::number);
+    let text = |value: &serde_json::Value| value.as_str().map(str::to_owned);
+    let mut notes = vec![];
+    let confidence = &document["confidence"];
+    if let (Some(level), Some(samples)) = (confidence["level"].as_f64(), number(&confidence["samples"])) {
+        notes.push(format!("in brackets what {} % of {samples} resamplings of its rows give", level * 100.0));
+    }
+    let threshold = &document["threshold"];
+    if let Some(value) = number(&threshold["value"]) {
+        let best = text(&threshold["maximizes"]).zip(text(&threshold["part"]));
+        let best = best.map(|(metric, part)| format!(", where {metric} is best on the {part} part"));
+        notes.push(format!("threshold {value}{}", best.unwrap_or_default()));
+    }
+    let temperature = &document["temperature"];
+    if let (Some(value), Some(part)) = (number(&temperature["value"]), text(&temperature["part"])) {
+        notes.push(format!("temperature {value}, fitted on the {part} part"));
+    }
+    notes
 }
 
 fn history(store: &Store, made: &Made) -> Result<Option<History>> {

@@ -171,9 +171,30 @@ fn numbers(evaluations: &[Evaluation]) -> impl Iterator<Item = Group> {
             unnamed: true,
             ..Plot::default()
         };
-        let figures = figure("Said and true", &plot).into_iter().collect();
+        let figures = [figure("Said and true", &plot), residuals(labels, values)];
+        let figures = figures.into_iter().flatten().collect();
         Some(Group { title: evaluation.name.clone(), figures })
     })
+}
+
+/// How far off each number is, by what was said: where the model errs to one side, and where it errs more.
+fn residuals(labels: &[f64], values: &[f64]) -> Option<Figure> {
+    let low = values.iter().copied().fold(f64::INFINITY, f64::min);
+    let high = values.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    let dots = labels.iter().zip(values).map(|(&label, &value)| Dot {
+        at: (value, value - label),
+        name: format!("{} for {}", four_digits(value), four_digits(label)),
+        group: 0,
+    });
+    let plot = Plot {
+        size: SMALL,
+        names: ["said", "said - label", ""].map(str::to_owned),
+        guide: Some(((low, 0.0), (high, 0.0))),
+        dots: dots.collect(),
+        unnamed: true,
+        ..Plot::default()
+    };
+    figure("Residuals", &plot)
 }
 
 pub(super) fn matrices(evaluations: &[Evaluation]) -> Vec<Matrix> {
@@ -194,7 +215,17 @@ pub(super) fn matrices(evaluations: &[Evaluation]) -> Vec<Matrix> {
             };
             (classes[label].clone(), counts.iter().enumerate().map(cell).collect())
         });
-        Some(Matrix { title: evaluation.name.clone(), classes: classes.clone(), rows: rows.collect() })
+        let text = |value: Option<f64>| value.map_or_else(|| "–".to_owned(), |value| format!("{value:.4}"));
+        let scores = classes.iter().zip(counts.counts()).map(|(class, of)| {
+            let cells = [of.rows().to_string(), text(of.precision()), text(of.recall()), text(of.f1())];
+            (class.clone(), cells)
+        });
+        Some(Matrix {
+            title: evaluation.name.clone(),
+            classes: classes.clone(),
+            rows: rows.collect(),
+            scores: scores.collect(),
+        })
     };
     evaluations.iter().filter_map(matrix).collect()
 }
