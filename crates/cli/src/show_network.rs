@@ -39,7 +39,7 @@ pub(crate) fn nodes_table(path: &Path) -> Result<String> {
         let count = if total == 0 { String::new() } else { total.to_string() };
         table.row([
             node.name.clone(),
-            operation(node),
+            node.op.to_string(),
             node.signal.shape.to_string(),
             count,
             mark.to_owned(),
@@ -54,7 +54,7 @@ pub(crate) fn nodes_json(path: &Path) -> Result<Value> {
     let nodes = graph.nodes.iter().map(|node| {
         let (parameters, frozen) = sizes(node, &network);
         json!({
-            "name": node.name, "operation": operation(node), "output": node.signal.shape.to_string(),
+            "name": node.name, "operation": node.op.to_string(), "output": node.signal.shape.to_string(),
             "parameters": parameters, "frozen": frozen,
         })
     });
@@ -70,30 +70,4 @@ fn sizes(node: &Node, network: &Network) -> (usize, usize) {
         sizes.1 += if network.frozen.contains(&param.name) { size } else { 0 };
     }
     sizes
-}
-
-/// The operation's name with what shapes do not tell.
-fn operation(node: &Node) -> String {
-    use network::Primitive;
-    match &node.op {
-        Primitive::Column => "column".to_owned(),
-        Primitive::Embedding => "embedding".to_owned(),
-        Primitive::Recurrent { recurrence, bidirectional, layers, .. } => {
-            let name = match recurrence {
-                network::Recurrence::Gru => "gru",
-                network::Recurrence::Lstm => "lstm",
-            };
-            let both = if *bidirectional { ", both directions" } else { "" };
-            let stacked = if *layers > 1 { format!(", {layers} layers") } else { String::new() };
-            format!("{name}{both}{stacked}")
-        }
-        Primitive::Linear => "linear".to_owned(),
-        Primitive::BatchNorm { .. } => "batch-norm".to_owned(),
-        Primitive::Dropout { rate } => format!("dropout {rate}"),
-        Primitive::Activation(activation) => format!("{activation:?}").to_lowercase(),
-        Primitive::SequenceLast => "sequence-last".to_owned(),
-        Primitive::MeanPool => "mean-pool".to_owned(),
-        Primitive::MaxPool => "max-pool".to_owned(),
-        Primitive::Concat => "concat".to_owned(),
-    }
 }

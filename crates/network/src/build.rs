@@ -2,9 +2,10 @@
 //!
 //! Invariant: a method that gives `None` has reported why.
 
-use crate::graph::{Initial, Node, Param, Primitive};
+use crate::graph::{Initial, Node, Param};
 use crate::layer::{Activation, BatchNorm, Layer};
 use crate::lower::{Lowering, Problem};
+use crate::primitive::Primitive;
 use crate::shape::{Dim, Signal};
 
 /// One layer on its way to nodes.
@@ -52,11 +53,15 @@ impl Builder<'_, '_> {
         Some((0..self.inputs.len()).map(|at| self.signal(at)).collect())
     }
 
-    /// The only input, which must be a sequence of vectors; `hint` is for one that is no sequence.
+    /// The only input, which must be a sequence of vectors; `hint` is for a vector.
     pub(crate) fn sequence(&mut self, hint: &str) -> Option<Signal> {
         let wants = "a sequence of vectors [batch, time, features]";
         let signal = self.values(wants)?;
-        if signal.is_sequence() { Some(signal) } else { self.mismatch(wants, hint) }
+        match signal.shape.0.len() {
+            _ if signal.is_sequence() => Some(signal),
+            2 => self.mismatch(wants, hint),
+            _ => self.mismatch(wants, ""),
+        }
     }
 
     fn no_indices(&mut self, at: usize, wants: &str) -> Option<()> {
@@ -152,12 +157,12 @@ impl Builder<'_, '_> {
         }
         self.step(step, op, signal.clone(), params);
         if then.batch_norm {
-            let signal = BatchNorm::fits(self)?;
             let params = BatchNorm::params(self, "batch_norm.", &signal);
-            self.step("batch-norm", BatchNorm::default().primitive(), signal, params);
+            self.step("batch-norm", BatchNorm::default().primitive(), signal.clone(), params);
         }
         if let Some(activation) = then.activation {
-            self.step(activation.name(), Primitive::Activation(activation), signal.clone(), vec![]);
+            let function = activation.function();
+            self.step(function.name(), Primitive::Activation(function), signal.clone(), vec![]);
         }
         if then.dropout > 0.0 {
             self.step("dropout", Primitive::Dropout { rate: then.dropout }, signal, vec![]);

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::layer::Activation;
+use crate::primitive::Primitive;
 use crate::shape::{Dim, Signal};
 
 /// Nodes in an order in which every node comes after its inputs.
@@ -31,74 +31,6 @@ pub struct Node {
     pub params: Vec<Param>,
 }
 
-/// Which recurrence.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Recurrence {
-    /// Gates in PyTorch's order: reset, update, new.
-    Gru,
-    /// Gates in PyTorch's order: input, forget, cell, output.
-    Lstm,
-}
-
-impl Recurrence {
-    /// Rows of its weight matrices a unit of state.
-    pub fn gates(self) -> usize {
-        match self {
-            Recurrence::Gru => 3,
-            Recurrence::Lstm => 4,
-        }
-    }
-}
-
-/// A primitive operation.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Primitive {
-    /// A data column.
-    Column,
-    /// Parameters: `weight [rows, units]`.
-    Embedding,
-    /// Parameters for stacked layer k, as PyTorch names them: `weight_ih_lk`, `weight_hh_lk`, `bias_ih_lk`,
-    /// `bias_hh_lk`, then the same with `_reverse`.
-    Recurrent {
-        /// Which one.
-        recurrence: Recurrence,
-        /// State length of each direction.
-        units: usize,
-        /// Whether both directions run.
-        bidirectional: bool,
-        /// Stacked layers.
-        layers: usize,
-        /// Dropout between stacked layers.
-        dropout: f64,
-    },
-    /// Parameters: `weight [units, features]` and perhaps `bias [units]`.
-    Linear,
-    /// Parameters: `weight`, `bias`; buffers: `running_mean`, `running_var`.
-    BatchNorm {
-        /// Added to the variance.
-        epsilon: f64,
-        /// Weight of the newest batch in the running statistics.
-        momentum: f64,
-    },
-    /// Off outside training and in frozen parts.
-    Dropout {
-        /// The share set to zero.
-        rate: f64,
-    },
-    /// A function of each value.
-    Activation(Activation),
-    /// The last valid step; the first for the backward half where `signal.directions` of the input is 2.
-    SequenceLast,
-    /// Mean over valid steps.
-    MeanPool,
-    /// Maximum over valid steps.
-    MaxPool,
-    /// Joined along the last dimension.
-    Concat,
-}
-
 /// A named tensor of a node.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Param {
@@ -124,7 +56,8 @@ pub enum Initial {
     Uniform(f64),
     /// Normal around 0 with this deviation.
     Normal(f64),
-    /// Uniform in ±sqrt(6 / (fan in + fan out)); fan out is the first dimension, fan in the second.
+    /// Uniform in ±sqrt(6 / (fan in + fan out)). The fan out of `[out, in, ...]` is out, the fan in is in, each times
+    /// the sizes behind them.
     Xavier,
     /// Uniform in ±sqrt(6 / fan in).
     Kaiming,

@@ -3,13 +3,16 @@
 //! A file below declares the keys of a family of kinds, and lowers them to primitive nodes; `nn` computes those.
 
 mod activation;
+mod conv;
 mod dense;
 mod dropout;
 mod embedding;
+mod form;
 mod join;
 mod norm;
 mod pool;
 mod recurrent;
+mod slide;
 
 use std::fmt::Debug;
 use std::sync::Arc;
@@ -21,33 +24,70 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::{Map, Value};
 
 pub use activation::Activation;
-use activation::Pointwise;
+use activation::{Applied, Elu, LeakyRelu};
+use conv::Conv;
 use dense::Dense;
-use dropout::Dropout;
+use dropout::{Dropout, SpatialDropout};
 use embedding::Embedding;
-use join::Concat;
+use form::{Flatten, Permute, Reshape};
+use join::{Concat, Elementwise};
 pub(crate) use norm::BatchNorm;
-use pool::SequencePool;
-use recurrent::Recurrent;
+use norm::{GroupNorm, InstanceNorm, LayerNorm};
+use pool::{AdaptivePool, AttentionPool, AveragePool, GlobalPool, MaxPool, SequenceLast};
+use recurrent::{Recurrent, Rnn};
 
 use crate::build::Builder;
-use crate::graph::{Initial, Primitive, Recurrence};
+use crate::graph::Initial;
+use crate::primitive::{Pooling, Primitive, Recurrence};
 
-/// Every layer kind: its name in recipes, the struct of its keys, and how that is lowered.
+/// Every layer kind: its name in recipes, the struct of its keys, and how that is lowered. A kind under an activation's
+/// name applies it.
 pub const KINDS: &[&dyn LayerKind] = &[
     &Row("embedding", Embedding::lower),
     &Row("gru", |gru: &Recurrent, build| gru.lower(Recurrence::Gru, build)),
     &Row("lstm", |lstm: &Recurrent, build| lstm.lower(Recurrence::Lstm, build)),
+    &Row("rnn", Rnn::lower),
     &Row("dense", Dense::lower),
+    &Row("conv1d", |conv: &Conv, build| conv.lower(1, build)),
+    &Row("conv2d", |conv: &Conv, build| conv.lower(2, build)),
     &Row("batch-norm", BatchNorm::lower),
+    &Row("layer-norm", LayerNorm::lower),
+    &Row("group-norm", GroupNorm::lower),
+    &Row("instance-norm", InstanceNorm::lower),
     &Row("dropout", Dropout::lower),
-    &Row("relu", |_: &Pointwise, build| build.pointwise(Primitive::Activation(Activation::Relu))),
-    &Row("tanh", |_: &Pointwise, build| build.pointwise(Primitive::Activation(Activation::Tanh))),
-    &Row("sigmoid", |_: &Pointwise, build| build.pointwise(Primitive::Activation(Activation::Sigmoid))),
-    &Row("sequence-last", |pool: &SequencePool, build| pool.lower(Primitive::SequenceLast, build)),
-    &Row("mean-pool", |pool: &SequencePool, build| pool.lower(Primitive::MeanPool, build)),
-    &Row("max-pool", |pool: &SequencePool, build| pool.lower(Primitive::MaxPool, build)),
+    &Row("spatial-dropout", SpatialDropout::lower),
+    &Applied(Activation::Relu),
+    &Applied(Activation::Relu6),
+    &Row("leaky-relu", LeakyRelu::lower),
+    &Row("elu", Elu::lower),
+    &Applied(Activation::Gelu),
+    &Applied(Activation::GeluTanh),
+    &Applied(Activation::Silu),
+    &Applied(Activation::Softplus),
+    &Applied(Activation::Tanh),
+    &Applied(Activation::Sigmoid),
+    &Applied(Activation::HardSwish),
+    &Applied(Activation::HardSigmoid),
+    &Applied(Activation::Softmax),
+    &Applied(Activation::LogSoftmax),
+    &Row("sequence-last", SequenceLast::lower),
+    &Row("mean-pool", |pool: &GlobalPool, build| pool.lower(Pooling::Mean, build)),
+    &Row("max-pool", |pool: &GlobalPool, build| pool.lower(Pooling::Max, build)),
+    &Row("attention-pool", AttentionPool::lower),
+    &Row("max-pool1d", |pool: &MaxPool, build| pool.lower(1, build)),
+    &Row("max-pool2d", |pool: &MaxPool, build| pool.lower(2, build)),
+    &Row("average-pool1d", |pool: &AveragePool, build| pool.lower(1, build)),
+    &Row("average-pool2d", |pool: &AveragePool, build| pool.lower(2, build)),
+    &Row("adaptive-max-pool1d", |pool: &AdaptivePool, build| pool.lower(Pooling::Max, 1, build)),
+    &Row("adaptive-max-pool2d", |pool: &AdaptivePool, build| pool.lower(Pooling::Max, 2, build)),
+    &Row("adaptive-average-pool1d", |pool: &AdaptivePool, build| pool.lower(Pooling::Mean, 1, build)),
+    &Row("adaptive-average-pool2d", |pool: &AdaptivePool, build| pool.lower(Pooling::Mean, 2, build)),
     &Row("concat", Concat::lower),
+    &Row("add", |add: &Elementwise, build| add.lower(Primitive::Add, build)),
+    &Row("multiply", |multiply: &Elementwise, build| multiply.lower(Primitive::Multiply, build)),
+    &Row("flatten", Flatten::lower),
+    &Row("reshape", Reshape::lower),
+    &Row("permute", Permute::lower),
 ];
 
 /// A declared layer.

@@ -8,12 +8,16 @@ mod graph;
 mod layer;
 mod lower;
 mod network;
+mod primitive;
 mod select;
 mod shape;
+mod window;
 
-pub use graph::{Graph, Initial, Node, Param, Primitive, Recurrence};
+pub use graph::{Graph, Initial, Node, Param};
 pub use layer::{Activation, KINDS, Layer, LayerKind, Op};
 pub use lower::Problem;
 pub use network::{Network, Unknown};
+pub use primitive::{Function, Pooling, Primitive, Recurrence};
 pub use select::{NoMatch, Selection, nearest};
 pub use shape::{Dim, Input, Shape, Signal};
+pub use window::Window;

@@ -2,9 +2,10 @@
 //! declaration.
 
 use crate::build::Builder;
-use crate::graph::{Graph, Node, Primitive};
+use crate::graph::{Graph, Node};
 use crate::layer::Layer;
 use crate::network::Network;
+use crate::primitive::Primitive;
 use crate::select::nearest;
 
 /// A mistake in a declared network.

@@ -13,6 +13,8 @@ pub enum Dim {
     Batch,
     /// Steps of a sequence.
     Time,
+    /// Steps of a sequence whose number the named layer changes.
+    After(String),
     /// A known size.
     Size(usize),
     /// A size that the data will tell, by its description: `vocabulary of review`.
@@ -34,6 +36,7 @@ impl fmt::Display for Dim {
         match self {
             Dim::Batch => f.write_str("batch"),
             Dim::Time => f.write_str("time"),
+            Dim::After(layer) => write!(f, "time after {layer}"),
             Dim::Size(size) => write!(f, "{size}"),
             Dim::Named(name) => f.write_str(name),
         }
@@ -73,7 +76,20 @@ impl Signal {
 
     /// Whether there is a step dimension.
     pub fn is_sequence(&self) -> bool {
-        self.shape.0.get(1) == Some(&Dim::Time)
+        matches!(self.shape.0.get(1), Some(Dim::Time | Dim::After(_)))
+    }
+
+    /// Which dimension holds the features of a vector or a step, the channels of an image.
+    pub fn channel_axis(&self) -> usize {
+        match self.shape.0.len() {
+            rank if rank > 2 && !self.is_sequence() => 1,
+            rank => rank.saturating_sub(1),
+        }
+    }
+
+    /// The features of a vector or a step, the channels of an image.
+    pub fn channels(&self) -> &Dim {
+        self.shape.0.get(self.channel_axis()).unwrap_or(&Dim::Batch)
     }
 
     /// The last dimension.
@@ -103,6 +119,15 @@ pub enum Input {
         /// How many; `None` until the data is read.
         width: Option<usize>,
     },
+    /// A picture, `[batch, channels, height, width]`.
+    Image {
+        /// Colours; `None` until the data is read.
+        channels: Option<usize>,
+        /// Rows of pixels; `None` until the data is read.
+        height: Option<usize>,
+        /// Columns of pixels; `None` until the data is read.
+        width: Option<usize>,
+    },
 }
 
 impl Input {
@@ -125,6 +150,12 @@ impl Input {
             },
             Input::Number => Signal::values(vec![Dim::Batch, Dim::Size(1)]),
             Input::Vector { width } => Signal::values(vec![Dim::Batch, dim(width, "width")]),
+            Input::Image { channels, height, width } => Signal::values(vec![
+                Dim::Batch,
+                dim(channels, "channels"),
+                dim(height, "height"),
+                dim(width, "width"),
+            ]),
         }
     }
 }

@@ -102,7 +102,7 @@ fn a_size_that_the_data_will_tell_stays_symbolic() {
 fn every_mistake_is_found_and_none_twice() {
     let found = problems(
         r#"[{"name": "e", "kind": "embedding", "units": 8},
-            {"name": "d", "kind": "dense", "units": 4, "batch-norm": true},
+            {"name": "d", "kind": "flatten"},
             {"name": "g", "kind": "gru", "units": 5, "input": ["d"]},
             {"name": "e", "kind": "relu"},
             {"name": "p", "kind": "max-pool", "input": ["ee"]},
@@ -117,7 +117,7 @@ fn every_mistake_is_found_and_none_twice() {
     );
     assert_eq!(
         found[0].message,
-        "takes values [batch, features] for its batch norm, but `d.linear` gives values of shape [batch, time, 4]"
+        "takes values of a fixed size, but `e` gives values of shape [batch, time, 8]"
     );
     assert_eq!(found[2].hint.as_deref(), Some("did you mean `e`?"));
     let both =
@@ -208,4 +208,80 @@ fn vectors_are_values_whose_width_the_data_may_tell() {
         layers(r#"[{"name": "e", "kind": "embedding", "units": 4}]"#),
     );
     assert_eq!(weights.lower().unwrap_err()[0].code, "shape-mismatch");
+}
+
+/// Names and shapes of `torch.nn.Conv2d(6, 4, (3, 5), groups=2).state_dict()`, with a batch norm behind it.
+#[test]
+fn convolutions_are_named_and_shaped_as_in_pytorch() {
+    let inputs = BTreeMap::from([(
+        "picture".to_owned(),
+        Input::Image { channels: Some(6), height: Some(32), width: Some(20) },
+    )]);
+    let layers = layers(
+        r#"[{"name": "conv", "kind": "conv2d", "units": 4, "kernel": [3, 5], "groups": 2, "stride": 2,
+             "padding": [1, 0], "batch-norm": true, "activation": "hard-swish"}]"#,
+    );
+    let graph = Network::new(inputs, layers).lower().unwrap();
+    assert_eq!(
+        shapes(&graph),
+        [
+            "picture [batch, 6, 32, 20]",
+            "conv.conv [batch, 4, 16, 8]",
+            "conv.batch-norm [batch, 4, 16, 8]",
+            "conv.hard-swish [batch, 4, 16, 8]",
+        ]
+    );
+    assert_eq!(graph.nodes[1].op.to_string(), "conv2d 3x5, stride 2x2, padding 1x0, 2 groups");
+    let params = graph.params().map(|p| format!("{} {}", p.name, network::Shape(p.shape.clone())));
+    assert_eq!(
+        params.collect::<Vec<_>>(),
+        [
+            "conv.weight [4, 3, 3, 5]",
+            "conv.bias [4]",
+            "conv.batch_norm.weight [4]",
+            "conv.batch_norm.bias [4]",
+            "conv.batch_norm.running_mean [4]",
+            "conv.batch_norm.running_var [4]",
+        ]
+    );
+}
+
+#[test]
+fn pictures_whose_size_the_data_will_tell() {
+    let open = Input::Image { channels: Some(3), height: None, width: None };
+    let layers = layers(
+        r#"[{"name": "same", "kind": "conv2d", "units": 8, "kernel": 3, "padding": 1},
+            {"name": "sum", "kind": "add", "input": ["same", "same"]},
+            {"name": "half", "kind": "max-pool2d", "kernel": 2},
+            {"name": "flat", "kind": "flatten"},
+            {"name": "out", "kind": "dense", "units": 2}]"#,
+    );
+    let network = Network::new(BTreeMap::from([("picture".to_owned(), open)]), layers);
+    assert_eq!(
+        shapes(&network.lower().unwrap()),
+        [
+            "picture [batch, 3, height of picture, width of picture]",
+            "same [batch, 8, height of picture, width of picture]",
+            "sum [batch, 8, height of picture, width of picture]",
+            "half [batch, 8, height after half, width after half]",
+            "flat [batch, 8 x height after half x width after half]",
+            "out [batch, 2]",
+        ]
+    );
+    let known = Input::Image { channels: Some(3), height: Some(9), width: Some(6) };
+    let network = network.with_inputs(BTreeMap::from([("picture".to_owned(), known)]));
+    let graph = network.lower().unwrap();
+    assert_eq!(network::Shape(graph.params().nth(2).unwrap().shape.clone()).to_string(), "[2, 96]");
+}
+
+/// A declaration goes out and in again as it was, defaults and all.
+#[test]
+fn layers_are_written_as_they_were_read() {
+    let layers = layers(TUTORIAL);
+    let text = serde_json::to_string(&layers).unwrap();
+    assert!(text.starts_with(r#"[{"name":"token_embed","kind":"embedding","units":64}"#), "{text}");
+    assert_eq!(serde_json::from_str::<Vec<Layer>>(&text).unwrap(), layers);
+    let unknown = serde_json::from_str::<Layer>(r#"{"name": "a", "kind": "gro", "units": 4}"#).unwrap_err();
+    assert!(unknown.to_string().starts_with("unknown layer kind"), "{unknown}");
+    assert!(serde_json::from_str::<Layer>(r#"{"name": "a", "kind": "gru", "unit": 4}"#).is_err());
 }

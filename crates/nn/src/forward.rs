@@ -2,17 +2,20 @@
 //!
 //! [`compute`] lists every primitive; the files below compute a family each.
 
+mod activation;
 mod column;
+mod conv;
 mod dropout;
 mod embedding;
 mod join;
 mod norm;
+mod pool;
 mod recurrent;
 
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
-use network::{Activation, Node, Primitive};
+use network::{Node, Primitive};
 use torch::{Tensor, no_grad_guard, try_guard};
 
 use crate::error::Error;
@@ -31,7 +34,7 @@ pub enum Column {
     },
     /// Category ids `[batch]`, `Int64`.
     Category(Tensor),
-    /// Numbers `[batch, 1]`, or vectors `[batch, width]`, `Float`.
+    /// Numbers `[batch, 1]`, vectors `[batch, width]` or images `[batch, channels, height, width]`, `Float`.
     Number(Tensor),
 }
 
@@ -189,6 +192,16 @@ impl<'a> At<'a> {
         Value::new(tensor, self.inputs[0].lengths.clone())
     }
 
+    /// The sizes that the node's result has, with the rows of this batch.
+    fn sizes(&self) -> Result<Vec<i64>, Error> {
+        let mut sizes = vec![self.tensor().size()[0]];
+        for dim in &self.node().signal.shape.0[1..] {
+            let unsized_dim = || Error::Unsized { param: self.node().name.clone(), dim: dim.to_string() };
+            sizes.push(dim.size().ok_or_else(unsized_dim)? as i64);
+        }
+        Ok(sizes)
+    }
+
     fn is_training(&self) -> bool {
         matches!(self.mode, Mode::Train { .. })
     }
@@ -205,14 +218,27 @@ fn compute(at: &mut At<'_>) -> Result<Value, Error> {
             recurrent::run(at, *recurrence, *layers, directions, *dropout)?
         }
         Primitive::Linear => at.same_steps(tensor.linear(at.param(0), at.has_param(1))),
+        Primitive::Conv { windows, groups } => conv::conv(at, windows, *groups),
         Primitive::BatchNorm { epsilon, momentum } => norm::batch(at, *epsilon, *momentum),
+        Primitive::LayerNorm { epsilon } => norm::layer(at, *epsilon),
+        Primitive::GroupNorm { groups, epsilon } => norm::group(at, *groups, *epsilon),
         Primitive::Dropout { rate } => at.same_steps(dropout::drop(at, 0, *rate, tensor)?),
-        Primitive::Activation(Activation::Relu) => at.same_steps(tensor.relu()),
-        Primitive::Activation(Activation::Tanh) => at.same_steps(tensor.tanh()),
-        Primitive::Activation(Activation::Sigmoid) => at.same_steps(tensor.sigmoid()),
+        Primitive::SpatialDropout { rate } => at.same_steps(dropout::spatial(at, *rate)?),
+        Primitive::Activation(function) => at.same_steps(activation::of(*function, tensor)),
         Primitive::SequenceLast => Value::new(recurrent::last(at)?, None),
-        Primitive::MeanPool => Value::new(at.lengths()?.mean(tensor), None),
-        Primitive::MaxPool => Value::new(at.lengths()?.max(tensor), None),
+        Primitive::GlobalPool(pooling) => Value::new(pool::global(at, *pooling), None),
+        Primitive::AttentionPool => Value::new(pool::attention(at)?, None),
+        Primitive::WindowPool { pooling, windows } => pool::windows(at, *pooling, windows),
+        Primitive::AdaptivePool { pooling, size } => Value::new(pool::adaptive(at, *pooling, size), None),
         Primitive::Concat => join::concat(at)?,
+        Primitive::Add => join::fold(at, |sum, part| sum + part)?,
+        Primitive::Multiply => join::fold(at, |product, part| product * part)?,
+        Primitive::Reshape => Value::new(tensor.reshape(at.sizes()?), None),
+        Primitive::Permute(order) => Value::new(permute(tensor, order), None),
     })
+}
+
+fn permute(tensor: &Tensor, order: &[usize]) -> Tensor {
+    let dims: Vec<i64> = std::iter::once(0).chain(order.iter().map(|&dim| dim as i64)).collect();
+    tensor.permute(dims)
 }

@@ -8,10 +8,11 @@ use network::Initial;
 
 /// `count` values of a parameter of this `shape`.
 ///
-/// Fans are those of a matrix `[out, in]`; a vector counts as `[out, 1]`.
+/// Fans are those of a matrix `[out, in]`, or of a kernel `[out, in, sizes...]`, both times its sizes; a vector counts
+/// as `[out, 1]`.
 pub(crate) fn draw(seed: u64, name: &str, initial: Initial, shape: &[i64]) -> Vec<f32> {
     let count = shape.iter().product::<i64>().max(0) as usize;
-    let out = shape.first().copied().unwrap_or(1).max(1) as f64;
+    let out = shape.iter().take(1).chain(shape.iter().skip(2)).product::<i64>().max(1) as f64;
     let fan_in = shape.iter().skip(1).product::<i64>().max(1) as f64;
     let mut draws = Draws::new(seed, &format!("init {name}"), &[]);
     let mut uniform = |bound: f64| (0..count).map(|_| ((2.0 * draws.unit() - 1.0) * bound) as f32).collect();

@@ -9,6 +9,7 @@ mod gradient;
 mod init;
 mod module;
 mod sequence;
+mod windows;
 
 pub use error::{Error, Misshapen};
 pub use forward::{Column, Inputs, Pass};

@@ -11,19 +11,19 @@ pub(crate) struct Lengths {
 
 impl Lengths {
     /// `[batch, time, 1]`, true at valid steps. Panics where libtorch refuses.
-    fn valid(&self, like: &Tensor) -> Tensor {
+    pub(crate) fn valid(&self, like: &Tensor) -> Tensor {
         let time = like.size()[1];
         let steps = Tensor::arange(time, (Kind::Int64, self.count.device()));
         steps.unsqueeze(0).lt_tensor(&self.count.unsqueeze(1)).unsqueeze(2).to_device(like.device())
     }
 
     /// `[batch, 1]`: the number of valid steps, at least 1.
-    fn at_least_one(&self, like: &Tensor) -> Tensor {
+    pub(crate) fn at_least_one(&self, like: &Tensor) -> Tensor {
         self.count.clamp_min(1).unsqueeze(1).to_device(like.device())
     }
 
     /// Zeros in the rows of `values` `[batch, features]` that have no valid step.
-    fn without_empty(&self, values: &Tensor) -> Tensor {
+    pub(crate) fn without_empty(&self, values: &Tensor) -> Tensor {
         if self.count.eq(0).any().int64_value(&[]) == 0 {
             return values.shallow_clone();
         }

@@ -40,6 +40,12 @@ pub(crate) fn layer(
         Cell::Gru => {
             Tensor::gru_data(&data, &batch_sizes, &start, &parameters, true, 1, 0.0, true, bidirectional)
         }
+        Cell::Tanh => {
+            Tensor::rnn_tanh_data(&data, &batch_sizes, &start, &parameters, true, 1, 0.0, true, bidirectional)
+        }
+        Cell::Relu => {
+            Tensor::rnn_relu_data(&data, &batch_sizes, &start, &parameters, true, 1, 0.0, true, bidirectional)
+        }
         Cell::Lstm => {
             let start = [&start, &start];
             let (data, state, _) = Tensor::lstm_data(

@@ -1,6 +1,6 @@
-//! GRU and LSTM layers over the valid steps of padded sequences.
+//! GRU, LSTM and simple recurrent layers over the valid steps of padded sequences.
 //!
-//! Invariant: outputs and gradients equal PyTorch's `nn.GRU` and `nn.LSTM` on packed sequences up to rounding, and are
+//! Invariant: outputs and gradients equal PyTorch's `nn.GRU`, `nn.LSTM` and `nn.RNN` on packed sequences up to rounding, and are
 //! the same bits for any number of threads.
 
 use std::ffi::{CStr, c_char, c_int, c_void};
@@ -28,6 +28,9 @@ pub struct DirectionWeights<'a> {
 pub(crate) enum Cell {
     Gru = 0,
     Lstm = 1,
+    /// The next two run on libtorch only.
+    Tanh = 2,
+    Relu = 3,
 }
 
 impl Cell {
@@ -35,6 +38,7 @@ impl Cell {
         match self {
             Self::Gru => 3,
             Self::Lstm => 4,
+            Self::Tanh | Self::Relu => 1,
         }
     }
 }
@@ -70,6 +74,30 @@ pub fn lstm(
     layer(Cell::Lstm, input, lengths, weights)
 }
 
+/// One layer of PyTorch's `nn.RNN` with tanh; arguments, results and errors as in [`gru`], on libtorch everywhere.
+///
+/// # Errors
+/// As [`gru`].
+pub fn rnn_tanh(
+    input: &Tensor,
+    lengths: &Tensor,
+    weights: &[DirectionWeights<'_>],
+) -> Result<(Tensor, Tensor), Error> {
+    layer(Cell::Tanh, input, lengths, weights)
+}
+
+/// As [`rnn_tanh`] with relu.
+///
+/// # Errors
+/// As [`gru`].
+pub fn rnn_relu(
+    input: &Tensor,
+    lengths: &Tensor,
+    weights: &[DirectionWeights<'_>],
+) -> Result<(Tensor, Tensor), Error> {
+    layer(Cell::Relu, input, lengths, weights)
+}
+
 fn layer(
     cell: Cell,
     input: &Tensor,
@@ -79,7 +107,9 @@ fn layer(
     try_guard(|| {
         let lengths = checked(cell, input, lengths, weights)?;
         match (input.kind(), input.device()) {
-            (Kind::Float, Device::Cpu) => fused(cell, input, &lengths, weights),
+            (Kind::Float, Device::Cpu) if matches!(cell, Cell::Gru | Cell::Lstm) => {
+                fused(cell, input, &lengths, weights)
+            }
             _ => packed::layer(cell, input, &lengths, weights),
         }
     })

@@ -75,6 +75,16 @@ impl<'a> Loader<'a> {
                         Column::Number(numbers.to_device(self.device))
                     })?
                 }
+                // A picture is a column of its pixels, channel by channel.
+                Input::Image { channels, height, width } => {
+                    let (pixels, _) =
+                        self.dataset.vector_batch(name, rows).ok_or_else(|| missing("image"))?;
+                    let sizes = [*channels, *height, *width].map(|size| size.map_or(-1, |size| size as i64));
+                    guard(|| {
+                        let shape = [rows.len() as i64, sizes[0], sizes[1], sizes[2]];
+                        Column::Number(Tensor::from_slice(&pixels).reshape(shape).to_device(self.device))
+                    })?
+                }
             };
             inputs.insert(name.clone(), column);
         }

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Activation, Init, yes};
 use crate::build::{Builder, Then};
-use crate::graph::Primitive;
+use crate::primitive::Primitive;
 use crate::shape::{Dim, Signal};
 
 /// A linear map of the last dimension, then optional batch norm, activation and dropout, in this order:

@@ -5,7 +5,8 @@ use serde::{Deserialize, Serialize};
 
 use super::Init;
 use crate::build::Builder;
-use crate::graph::{Initial, Primitive};
+use crate::graph::Initial;
+use crate::primitive::Primitive;
 use crate::shape::{Dim, Signal};
 
 /// A table of vectors, one a token or category: `[batch, time]` to `[batch, time, units]`, `[batch]` to

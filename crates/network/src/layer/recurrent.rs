@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Init, one};
 use crate::build::Builder;
-use crate::graph::{Primitive, Recurrence};
+use crate::primitive::{Primitive, Recurrence};
 use crate::shape::{Dim, Signal};
 
 /// A recurrent layer over the valid steps of a sequence: `[batch, time, features]` to
@@ -32,6 +32,38 @@ pub(super) struct Recurrent {
     init: Option<Init>,
 }
 
+/// A simple recurrent layer, Elman 1990: h = f(W x + b + U h + c). Else as `gru` and `lstm`; as PyTorch's `nn.RNN`.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub(super) struct Rnn {
+    /// The function f.
+    #[serde(default)]
+    activation: Nonlinearity,
+    #[serde(flatten)]
+    recurrent: Recurrent,
+}
+
+/// A function of a simple recurrent layer.
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+enum Nonlinearity {
+    /// Hyperbolic tangent.
+    #[default]
+    Tanh,
+    /// max(x, 0).
+    Relu,
+}
+
+impl Rnn {
+    pub(super) fn lower(&self, build: &mut Builder<'_, '_>) -> Option<()> {
+        let recurrence = match self.activation {
+            Nonlinearity::Tanh => Recurrence::RnnTanh,
+            Nonlinearity::Relu => Recurrence::RnnRelu,
+        };
+        self.recurrent.lower(recurrence, build)
+    }
+}
+
 impl Recurrent {
     pub(super) fn lower(&self, recurrence: Recurrence, build: &mut Builder<'_, '_>) -> Option<()> {
         let signal = build.sequence("pool the sequence after its last recurrent layer, not before")?;
@@ -53,7 +85,8 @@ impl Recurrent {
                 }
             }
         }
-        let mut signal = Signal::values(vec![Dim::Batch, Dim::Time, Dim::Size(units * directions)]);
+        let steps = signal.shape.0[1].clone();
+        let mut signal = Signal::values(vec![Dim::Batch, steps, Dim::Size(units * directions)]);
         signal.directions = directions;
         let op = Primitive::Recurrent {
             recurrence,

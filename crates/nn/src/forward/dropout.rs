@@ -8,16 +8,31 @@ use crate::error::Error;
 
 /// Inverted dropout, off outside training and in a frozen part. `place` tells the draws of one node apart.
 pub(super) fn drop(at: &At<'_>, place: u64, rate: f64, input: &Tensor) -> Result<Tensor, Error> {
-    let Mode::Train { seed } = at.mode else { return Ok(input.shallow_clone()) };
-    if rate <= 0.0 || at.module.frozen_prefix[at.index] {
-        return Ok(input.shallow_clone());
-    }
-    let seed = Draws::new(seed, &format!("dropout {}", at.node().name), &[place]).u64();
+    let Some(seed) = seed(at, place, rate) else { return Ok(input.shallow_clone()) };
     let mut shape = input.size();
-    if shape.len() < 3 {
+    if at.inputs[0].lengths.is_none() {
         return Ok(input * random::dropout_mask(&shape, rate, seed, input.device())?);
     }
     // Steps outermost: wider padding only adds draws behind those of the valid steps.
     shape.swap(0, 1);
     Ok(input * random::dropout_mask(&shape, rate, seed, input.device())?.transpose(0, 1))
+}
+
+/// Dropout of whole features of a sequence or channels of an image.
+pub(super) fn spatial(at: &At<'_>, rate: f64) -> Result<Tensor, Error> {
+    let input = at.tensor();
+    let Some(seed) = seed(at, 0, rate) else { return Ok(input.shallow_clone()) };
+    let channels = at.node().signal.channel_axis();
+    let mut shape = vec![1; input.dim()];
+    for axis in [0, channels] {
+        shape[axis] = input.size()[axis];
+    }
+    Ok(input * random::dropout_mask(&shape, rate, seed, input.device())?)
+}
+
+/// The seed of the node's draws, where it draws.
+fn seed(at: &At<'_>, place: u64, rate: f64) -> Option<u64> {
+    let Mode::Train { seed } = at.mode else { return None };
+    let draws = rate > 0.0 && !at.module.frozen_prefix[at.index];
+    draws.then(|| Draws::new(seed, &format!("dropout {}", at.node().name), &[place]).u64())
 }

@@ -7,11 +7,18 @@ use torch::Tensor;
 use super::{At, Value};
 use crate::error::Error;
 
-/// Joined along the last dimension.
+/// Joined along features or channels.
 pub(super) fn concat(at: &At<'_>) -> Result<Value, Error> {
     equal_steps(at)?;
     let tensors: Vec<&Tensor> = at.inputs.iter().map(|part| &part.tensor).collect();
-    Ok(at.same_steps(Tensor::cat(&tensors, -1)))
+    Ok(at.same_steps(Tensor::cat(&tensors, at.node().signal.channel_axis() as i64)))
+}
+
+/// The inputs joined two by two, from the first on.
+pub(super) fn fold(at: &At<'_>, join: impl Fn(Tensor, &Tensor) -> Tensor) -> Result<Value, Error> {
+    equal_steps(at)?;
+    let first = at.tensor().shallow_clone();
+    Ok(at.same_steps(at.inputs[1..].iter().fold(first, |all, part| join(all, &part.tensor))))
 }
 
 /// Refuses sequences of different lengths.

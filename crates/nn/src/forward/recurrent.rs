@@ -30,6 +30,8 @@ pub(super) fn run(
         let run = match recurrence {
             Recurrence::Gru => recurrent::gru,
             Recurrence::Lstm => recurrent::lstm,
+            Recurrence::RnnTanh => recurrent::rnn_tanh,
+            Recurrence::RnnRelu => recurrent::rnn_relu,
         };
         let (output, last) = run(&value.tensor, &lengths.count, &weights)?;
         value = Value { last: Some(last), ..at.same_steps(output) };
