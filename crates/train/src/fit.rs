@@ -263,7 +263,8 @@ impl<'a> Run<'a> {
             let draw = Draws::new(seed, "step", &[epoch as u64, step]).u64();
             self.step(optimizer, rows, draw, &mut ledger)?;
             done += rows.len();
-            if reported.elapsed() >= REPORT {
+            // The last step is always told, so that a bar reaches its end however fast the epoch was.
+            if reported.elapsed() >= REPORT || done == self.train.len() {
                 reported = Instant::now();
                 let phase = format!("epoch {epoch}/{}", training.epochs);
                 let total = self.train.len() as u64;

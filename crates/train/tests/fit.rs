@@ -213,14 +213,8 @@ fn an_interrupted_training_ends_in_the_same_bits() {
 
 #[test]
 fn a_training_stopped_inside_an_epoch_goes_on_from_the_one_before() {
-    let folder = tempfile::tempdir().unwrap();
-    let dataset = dataset(
-        folder.path(),
-        12_000,
-        Some(Split { train: Some(0.6), valid: Some(0.4), ..Split::default() }),
-    );
-    let setup = Setup { network: network(&dataset), folder, dataset };
-    let training = training(json!({ "epochs": 2, "batch": { "size": 8, "buckets": 1 } }));
+    let setup = Setup::new();
+    let training = training(json!({ "epochs": 2 }));
     let whole = setup.fit(&training, "whole", 2, &mut on).unwrap();
     let stopped = setup.fit(&training, "stopped", 2, &mut |progress| match progress {
         Progress::Step { phase, .. } if phase == "epoch 2/2" => ControlFlow::Break(()),
