@@ -81,7 +81,7 @@ impl Criterion {
                     let first: Tensor = 1.0 - &second;
                     let mut yes: Tensor = second * logits.log_sigmoid();
                     if let Some(factor) = factor {
-                        yes = yes * factor;
+                        yes *= factor;
                     }
                     let no: Tensor = first * (-logits).log_sigmoid();
                     match weights {

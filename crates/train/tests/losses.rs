@@ -1,5 +1,4 @@
 //! Losses and their gradients against PyTorch and torchvision; `losses.py` makes the numbers.
-#![expect(clippy::unwrap_used, reason = "a test that cannot set itself up has failed")]
 
 use serde::Deserialize;
 use serde_json::json;
