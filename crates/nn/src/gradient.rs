@@ -86,7 +86,59 @@ impl Module {
     }
 }
 
+/// Adds the gradients of one more batch to `sum`, batch by batch in the order of the calls.
+///
+/// # Errors
+/// What libtorch refuses.
+pub fn add_gradients(
+    sum: &mut BTreeMap<String, Gradient>,
+    more: BTreeMap<String, Gradient>,
+) -> Result<(), Error> {
+    for (name, gradient) in more {
+        let total = match (sum.remove(&name), gradient) {
+            (Some(Gradient::Dense(total)), Gradient::Dense(own)) => {
+                Gradient::Dense(torch::guard(|| total + own)?)
+            }
+            (Some(Gradient::Rows(total)), Gradient::Rows(own)) => Gradient::Rows(total.plus(&own)),
+            (_, own) => own,
+        };
+        sum.insert(name, total);
+    }
+    Ok(())
+}
+
 impl RowGradient {
+    /// The sum of two gradients of one table.
+    fn plus(&self, other: &RowGradient) -> RowGradient {
+        let units = self.units.max(1);
+        let mut sum = RowGradient { rows: vec![], values: vec![], units: self.units };
+        let (mut own, mut others) = (self.rows.iter().peekable(), other.rows.iter().peekable());
+        let (mut values, mut more) = (self.values.chunks_exact(units), other.values.chunks_exact(units));
+        loop {
+            let row = match (own.peek(), others.peek()) {
+                (Some(&&one), Some(&&two)) => one.min(two),
+                (Some(&&row), None) | (None, Some(&&row)) => row,
+                (None, None) => return sum,
+            };
+            let start = sum.values.len();
+            if own.next_if_eq(&&row).is_some() {
+                sum.values.extend_from_slice(values.next().unwrap_or_default());
+            }
+            if others.next_if_eq(&&row).is_some() {
+                let contribution = more.next().unwrap_or_default();
+                if sum.values.len() == start {
+                    sum.values.extend_from_slice(contribution);
+                } else {
+                    sum.values[start..]
+                        .iter_mut()
+                        .zip(contribution)
+                        .for_each(|(total, value)| *total += value);
+                }
+            }
+            sum.rows.push(row);
+        }
+    }
+
     /// Adds up `values` `[n, units]`, contiguous on the CPU, by the rows `ids` `[n]` that they belong to.
     pub(crate) fn sum(ids: &Tensor, contributions: &Tensor, units: usize) -> Result<RowGradient, Error> {
         let ids = values::int64s(ids)?;
@@ -117,6 +169,20 @@ impl RowGradient {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn gradients_of_tables_are_added_row_by_row() {
+        let one = RowGradient { rows: vec![0, 3, 7], values: vec![1.0, 2.0, 3.0, 4.0, 5.0, 6.0], units: 2 };
+        let two = RowGradient { rows: vec![1, 3], values: vec![10.0, 20.0, 30.0, 40.0], units: 2 };
+        let both = RowGradient {
+            rows: vec![0, 1, 3, 7],
+            values: vec![1.0, 2.0, 10.0, 20.0, 33.0, 44.0, 5.0, 6.0],
+            units: 2,
+        };
+        assert_eq!(one.plus(&two), both);
+        assert_eq!(two.plus(&one), both);
+        assert_eq!(one.plus(&RowGradient { units: 2, ..RowGradient::default() }), one);
+    }
 
     #[test]
     fn contributions_to_a_row_are_added() {

@@ -13,5 +13,5 @@ mod windows;
 
 pub use error::{Error, Misshapen};
 pub use forward::{Column, Inputs, Pass};
-pub use gradient::{Gradient, RowGradient};
+pub use gradient::{Gradient, RowGradient, add_gradients};
 pub use module::Module;

@@ -10,7 +10,12 @@ pub(crate) fn types(schema: &Value) -> Vec<&str> {
     match &schema["type"] {
         Value::String(name) => vec![name],
         Value::Array(names) => names.iter().filter_map(Value::as_str).collect(),
-        _ => vec![],
+        _ => {
+            let alternatives = ["oneOf", "anyOf"].iter().find_map(|key| schema[key].as_array());
+            let mut types: Vec<&str> = alternatives.into_iter().flatten().flat_map(types).collect();
+            types.dedup();
+            types
+        }
     }
 }
 

@@ -22,6 +22,16 @@ impl Default for Optimizer {
     }
 }
 
+impl Optimizer {
+    /// The learning rate.
+    pub fn lr(&self) -> f64 {
+        match self {
+            Optimizer::Adam(adam) | Optimizer::Adamw(adam) => adam.lr,
+            Optimizer::Sgd(sgd) => sgd.lr,
+        }
+    }
+}
+
 /// Adaptive moments.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::check::Context;
 use crate::fact::{DatasetFact, Fact, NetworkFact};
-use crate::loss::Loss;
+use crate::loss::{ClassWeights, Loss};
 use crate::metric::Metric;
 use crate::optimizer::Optimizer;
 use crate::rows::RowSet;
@@ -167,6 +167,7 @@ pub(crate) fn check_training(
         check_metric(*metric, label.kind, classes, place, context);
     }
     check_rate(&training.optimizer, context);
+    check_sample(training, context);
     let loss = training.loss.clone().or(default);
     let output =
         network.and_then(|network| network.lower().ok()).map(|graph| graph.nodes[graph.output].clone())?;
@@ -222,15 +223,27 @@ pub(crate) fn check_metric(
 }
 
 fn check_rate(optimizer: &Optimizer, context: &mut Context<'_>) {
-    let lr = match optimizer {
-        Optimizer::Adam(adam) | Optimizer::Adamw(adam) => adam.lr,
-        Optimizer::Sgd(sgd) => sgd.lr,
-    };
-    if lr <= 0.0 {
+    if optimizer.lr() <= 0.0 {
         let place = context.inside(["optimizer".into(), "lr".into()]);
         let hint = "a learning rate is above 0, such as 1e-3";
         context.report(
             Diagnostic::new("out-of-range", place, "with this learning rate nothing can move").hint(hint),
         );
+    }
+}
+
+/// Reports weights by which no rows can be drawn.
+fn check_sample(training: &Training, context: &mut Context<'_>) {
+    let Some(ClassWeights::ByName(weights)) = &training.batch.sample else { return };
+    for (class, weight) in weights {
+        if !(*weight >= 0.0 && weight.is_finite()) {
+            let place = context.inside(["batch".into(), "sample".into(), class.as_str().into()]);
+            let hint =
+                "rows of a class with weight 0 are never drawn, those with 2 twice as often as those with 1";
+            context.report(
+                Diagnostic::new("out-of-range", place, "a class is drawn with a weight of 0 or more")
+                    .hint(hint),
+            );
+        }
     }
 }

@@ -23,16 +23,8 @@ impl Criterion {
     /// # Errors
     /// [`Error::UnknownClass`] when a weight is for a class that there is not.
     pub fn new(loss: &Loss, width: usize, classes: &[String], counts: &[u64]) -> Result<Self, Error> {
-        let mut class_weights = match loss.class_weights() {
-            None => vec![],
-            Some(ClassWeights::Fitted(FittedWeights::Balanced)) => balanced(counts),
-            Some(ClassWeights::ByName(named)) => {
-                if let Some(name) = named.keys().find(|name| !classes.contains(name)) {
-                    return Err(Error::UnknownClass { name: name.clone(), classes: classes.to_vec() });
-                }
-                classes.iter().map(|class| named.get(class).copied().unwrap_or(1.0)).collect()
-            }
-        };
+        let weights = loss.class_weights().map(|weights| by_class(weights, classes, counts)).transpose()?;
+        let mut class_weights = weights.unwrap_or_default();
         if !class_weights.is_empty() {
             class_weights.resize(width.max(2), 1.0);
         }
@@ -130,6 +122,11 @@ impl Criterion {
         mean.is_finite().then_some(mean)
     }
 
+    /// What rows of these classes weigh together.
+    pub(crate) fn weight_of(&self, labels: &[u32]) -> f64 {
+        labels.iter().map(|&label| self.weight(label as usize)).sum()
+    }
+
     fn weight(&self, class: usize) -> f64 {
         self.class_weights.get(class).copied().unwrap_or(1.0)
     }
@@ -183,8 +180,28 @@ fn log_sum_exp(logits: &[f32]) -> f64 {
     sum.ln() + peak
 }
 
+/// A weight for each of `classes`, of which the training rows have `counts`.
+///
+/// # Errors
+/// [`Error::UnknownClass`] when a weight is for a class that there is not.
+pub(crate) fn by_class(
+    weights: &ClassWeights,
+    classes: &[String],
+    counts: &[u64],
+) -> Result<Vec<f64>, Error> {
+    match weights {
+        ClassWeights::Fitted(FittedWeights::Balanced) => Ok(balanced(counts)),
+        ClassWeights::ByName(named) => {
+            if let Some(name) = named.keys().find(|name| !classes.contains(name)) {
+                return Err(Error::UnknownClass { name: name.clone(), classes: classes.to_vec() });
+            }
+            Ok(classes.iter().map(|class| named.get(class).copied().unwrap_or(1.0)).collect())
+        }
+    }
+}
+
 /// How many training rows there are of each class.
-fn trained(data: &Description) -> &[u64] {
+pub(crate) fn trained(data: &Description) -> &[u64] {
     let part = if data.parts.is_empty() { Some(&data.no_part) } else { data.parts.get(&Part::Train) };
     part.map_or(&[], |part| &part.classes)
 }

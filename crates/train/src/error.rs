@@ -9,12 +9,14 @@ use data::Part;
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The loss became NaN or infinite.
-    #[error("the loss became {value} in epoch {epoch}, step {step}")]
+    #[error("the loss became {value} in epoch {epoch}, step {step}, at a learning rate of {rate:?}")]
     Diverged {
         /// The epoch, from 1.
         epoch: usize,
         /// The step in the epoch, from 1.
         step: usize,
+        /// The step's learning rate.
+        rate: f64,
         /// What it became.
         value: f64,
     },

@@ -7,10 +7,13 @@ mod batch;
 mod checkpoint;
 mod clip;
 mod criterion;
+mod epoch;
 mod error;
 mod evaluate;
 mod fit;
 mod optimizer;
+mod run;
+mod sample;
 mod stopping;
 
 pub use criterion::Criterion;

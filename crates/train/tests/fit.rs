@@ -73,6 +73,8 @@ fn training(more: Value) -> Training {
     serde_json::from_value(all).unwrap()
 }
 
+type Tensors = BTreeMap<String, torch::Tensor>;
+
 struct Setup {
     folder: TempDir,
     dataset: Dataset,
@@ -300,8 +302,9 @@ fn a_loss_that_is_no_number_stops_and_keeps_the_checkpoint() {
     let training =
         training(json!({ "epochs": 50, "optimizer": { "kind": "sgd", "lr": 1e18, "momentum": 0.9 } }));
     let error = setup.fit(&training, "nan", 1, &mut on).unwrap_err();
-    let Error::Diverged { epoch, step, value } = error else { panic!("{error}") };
+    let Error::Diverged { epoch, step, rate, value } = error else { panic!("{error}") };
     assert!(epoch >= 1 && step >= 1 && !value.is_finite());
+    assert_eq!(rate, 1e18);
     assert_eq!(setup.folder.path().join(format!("nan/epoch-{}", epoch - 1)).exists(), epoch > 1);
 }
 
@@ -361,4 +364,50 @@ fn features_are_written_row_by_row() {
     for (one, other) in logits.iter().zip(turned.iter().rev()) {
         assert!((one - other).abs() < 1e-6);
     }
+}
+
+#[test]
+fn accumulated_batches_of_sequences_are_one_batch() {
+    let mut setup = Setup::new();
+    // batch norm and dropout work on the rows of a pass, so they are left out
+    setup.network.layers = serde_json::from_value(json!([
+        { "name": "embed", "kind": "embedding", "units": 8, "input": ["text"] },
+        { "name": "gru", "kind": "gru", "units": 6 },
+        { "name": "last", "kind": "sequence-last" },
+        { "name": "output", "kind": "dense", "units": 1 },
+    ]))
+    .unwrap();
+    let fitted = |name: &str, batch: Value| {
+        let optimizer = json!({ "kind": "sgd", "lr": 0.5, "momentum": 0.9, "weight-decay": 1e-4 });
+        let clip = json!({ "norm": 0.1 });
+        let more = json!({ "batch": batch, "optimizer": optimizer, "clip-gradient": clip });
+        setup.fit(&training(more), name, 1, &mut on).unwrap()
+    };
+    let whole = fitted("whole", json!({ "size": 100, "buckets": 3 })).module.weights().unwrap();
+    let parts = fitted("parts", json!({ "size": 32, "accumulate": 4, "buckets": 3 }));
+    let other = fitted("other", json!({ "size": 128, "buckets": 3 })).module.weights().unwrap();
+    let parts = parts.module.weights().unwrap();
+    let off = |one: &Tensors, two: &Tensors| {
+        one.keys().map(|name| (&one[name] - &two[name]).abs().max().double_value(&[])).fold(0.0, f64::max)
+    };
+    assert!(off(&parts, &other) < 1e-5, "{}", off(&parts, &other));
+    assert!(off(&parts, &whole) > 1e-3);
+}
+
+#[test]
+fn sampled_rows_are_balanced_and_resume_to_the_same_bits() {
+    let setup = Setup::new();
+    let training = training(json!({ "batch": { "size": 16, "buckets": 3, "sample": { "1": 9.0 } } }));
+    let whole = setup.fit(&training, "sampled", 2, &mut on).unwrap();
+    let stopped = setup.fit(&training, "sampled-stopped", 2, &mut |progress| match progress {
+        Progress::Epoch { epoch: 1, .. } => ControlFlow::Break(()),
+        _ => ControlFlow::Continue(()),
+    });
+    assert!(matches!(stopped, Err(Error::Stopped)));
+    assert_same_bits(&setup.fit(&training, "sampled-stopped", 1, &mut on).unwrap(), &whole);
+    // nine of ten rows are of class 1, and the biased network says so of the rows that were not trained on
+    let (logits, _) =
+        predict(&whole.module, &setup.dataset, &setup.dataset.rows_of(Some(Part::Valid))).unwrap();
+    let positive = logits.iter().filter(|logit| **logit > 0.0).count() as f64 / logits.len() as f64;
+    assert!(positive > 0.6, "{positive}");
 }

@@ -37,10 +37,10 @@ impl<T> OrStage<T> for Result<T, train::Error> {
     fn or_stage(self) -> Result<T, StageError> {
         self.map_err(|error| {
             let hint = match &error {
-                train::Error::Diverged { .. } => Some(
-                    "lower the learning rate or set clip-gradient; the last whole epoch's checkpoint is kept"
-                        .to_owned(),
-                ),
+                train::Error::Diverged { rate, .. } => Some(format!(
+                    "try lr = {:.0e}, or limit the gradient: clip-gradient = {{ norm = 1.0 }}",
+                    rate / 10.0
+                )),
                 train::Error::NotMoved(_) => {
                     Some("freeze these parameters, or find out why nothing reaches them".to_owned())
                 }

@@ -109,7 +109,8 @@ fn a_loss_that_is_no_number_stops_the_stage_with_epoch_and_step() {
     let answer = session.call("run recipe.toml --set stages.net.optimizer.lr=1e30");
     assert_eq!(answer.code, Some(4), "{}", answer.stderr);
     assert!(answer.stderr.contains("the loss became NaN in epoch "), "{}", answer.stderr);
-    assert!(answer.stderr.contains("checkpoint is kept"), "{}", answer.stderr);
+    assert!(answer.stderr.contains("at a learning rate of 1e30"), "{}", answer.stderr);
+    assert!(answer.stderr.contains("try lr = 1e29, or limit the gradient"), "{}", answer.stderr);
 }
 
 #[test]

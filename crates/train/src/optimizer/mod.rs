@@ -79,6 +79,11 @@ impl Optimizer {
         Ok(Optimizer { method: Method::new(settings), settings: settings.clone(), step: 0, slots, pool })
     }
 
+    /// The learning rate of the next step.
+    pub fn rate(&self) -> f64 {
+        self.settings.lr()
+    }
+
     /// Makes up the steps that the rows `ids` of a table missed: called before a batch looks at them.
     ///
     /// # Errors

@@ -1,0 +1,165 @@
+//! One pass over the training rows, a step at a time.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use data::{Draws, Order, Part};
+use nn::{Column, Gradient, Inputs};
+use plan::Progress;
+use torch::{Device, Tensor, guard, values};
+
+use crate::clip::clip;
+use crate::error::Error;
+use crate::evaluate::by_name;
+use crate::fit::{Job, PartMetrics, Watch, tell};
+use crate::optimizer::Optimizer;
+use crate::run::Run;
+
+/// Time between two reports of progress.
+const REPORT: Duration = Duration::from_millis(250);
+/// Passes between two looks at the losses where a look waits for a device.
+const LOOK: usize = 64;
+
+impl Run<'_> {
+    /// One pass over the training rows: its metrics by part, and its seconds.
+    pub(crate) fn epoch(
+        &self,
+        optimizer: &mut Optimizer,
+        epoch: usize,
+        progress: Watch<'_>,
+    ) -> Result<(PartMetrics, f64), Error> {
+        let Job { training, seed, .. } = self.job;
+        let clock = Instant::now();
+        let mut reported = clock;
+        let groups = self.groups(epoch as u64);
+        let mut ledger = Ledger { epoch, ..Ledger::default() };
+        let mut done = 0;
+        for (step, rows) in (1..).zip(&groups) {
+            ledger.rate = optimizer.rate();
+            let gradients = self.accumulate(optimizer, rows, [seed, epoch as u64, step], &mut ledger)?;
+            optimizer.step(&self.module, &gradients)?;
+            done += rows.len();
+            // The last step is always told, so that a bar reaches its end however fast the epoch was.
+            if reported.elapsed() >= REPORT || done == self.train.len() {
+                reported = Instant::now();
+                let phase = format!("epoch {epoch}/{}", training.epochs);
+                let total = self.train.len() as u64;
+                tell(progress, Progress::Step { phase, done: done as u64, total, unit: "rows".to_owned() })?;
+            }
+        }
+        optimizer.settle(&self.module)?;
+        ledger.look()?;
+        for name in self.module.trainable() {
+            let finite = |tensor: &Tensor| guard(|| tensor.isfinite().all().int64_value(&[]) != 0);
+            if !self.module.tensor(name).map_or(Ok(true), finite)? {
+                return Err(ledger.diverged(groups.len(), f64::NAN));
+            }
+        }
+        let metrics = by_name(&self.metrics, &self.criterion, &ledger.logits, &ledger.labels);
+        let seconds = clock.elapsed().as_secs_f64();
+        Ok((BTreeMap::from([(Part::Train.name().to_owned(), metrics)]), seconds))
+    }
+
+    /// The rows of every step of an epoch.
+    fn groups(&self, epoch: u64) -> Vec<Vec<u32>> {
+        let Job { training, seed, .. } = self.job;
+        let batch = &training.batch;
+        let drawn = self.sampler.as_ref().map(|sampler| sampler.draw(self.train.len(), seed, epoch));
+        let rows = drawn.as_ref().unwrap_or(&self.train);
+        let size = batch.size.saturating_mul(batch.accumulate);
+        let order = Order::Shuffled { seed, epoch };
+        data::batches(&self.loader.lengths, rows, size, batch.buckets, false, order)
+    }
+
+    /// The gradients of the mean loss of a step's rows, which pass through the network a batch at a time.
+    ///
+    /// Batches with losses l and weights w give sum(w l) / sum(w) over all rows of the step: each batch's mean counts
+    /// by the share that its rows have in the weight of all.
+    fn accumulate(
+        &self,
+        optimizer: &mut Optimizer,
+        rows: &[u32],
+        [seed, epoch, step]: [u64; 3],
+        ledger: &mut Ledger,
+    ) -> Result<BTreeMap<String, Gradient>, Error> {
+        let whole = self.criterion.weight_of(&self.loader.labels(rows)?);
+        let mut gradients = BTreeMap::new();
+        for (nth, batch) in (0..).zip(rows.chunks(self.job.training.batch.size.max(1))) {
+            let inputs = self.loader.inputs(batch)?;
+            let labels = self.loader.labels(batch)?;
+            self.catch_up(optimizer, &inputs)?;
+            let place = [epoch, step, nth];
+            let draw = Draws::new(seed, "step", if nth == 0 { &place[..2] } else { &place }).u64();
+            let pass = self.module.train(&inputs, draw)?;
+            let mut loss = self.criterion.loss(&pass.output, &self.loader.label_tensor(&labels)?)?;
+            ledger.enter(step as usize, &pass.output, &loss, &labels)?;
+            if batch.len() < rows.len() {
+                let own = self.criterion.weight_of(&labels);
+                loss = guard(|| loss * if whole > 0.0 { own / whole } else { 0.0 })?;
+            }
+            nn::add_gradients(&mut gradients, self.module.gradients(&pass, &loss)?)?;
+        }
+        if let Some(limit) = self.job.training.clip_gradient {
+            clip(limit, &mut gradients)?;
+        }
+        Ok(gradients)
+    }
+
+    /// Brings the table rows that a batch looks at up to date.
+    fn catch_up(&self, optimizer: &mut Optimizer, inputs: &Inputs) -> Result<(), Error> {
+        if self.module.device() != Device::Cpu {
+            return Ok(());
+        }
+        for (table, column) in self.module.tables() {
+            if let Some(Column::Sequence { ids, .. } | Column::Category(ids)) = inputs.get(column) {
+                optimizer.catch_up(&self.module, table, &values::int64s(ids)?)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Losses and predictions of an epoch. On a device they are looked at now and then: each look waits for the device.
+#[derive(Default)]
+struct Ledger {
+    epoch: usize,
+    /// The learning rate of the step that is entered.
+    rate: f64,
+    pending: Vec<Pending>,
+    logits: Vec<f32>,
+    labels: Vec<u32>,
+}
+
+/// What a pass gave.
+struct Pending {
+    step: usize,
+    rate: f64,
+    logits: Tensor,
+    loss: Tensor,
+}
+
+impl Ledger {
+    fn enter(&mut self, step: usize, logits: &Tensor, loss: &Tensor, labels: &[u32]) -> Result<(), Error> {
+        let due = if loss.device() == Device::Cpu { 1 } else { LOOK };
+        self.labels.extend_from_slice(labels);
+        let (logits, loss) = guard(|| (logits.detach(), loss.detach()))?;
+        self.pending.push(Pending { step, rate: self.rate, logits, loss });
+        if self.pending.len() >= due { self.look() } else { Ok(()) }
+    }
+
+    fn look(&mut self) -> Result<(), Error> {
+        for Pending { step, rate, logits, loss } in std::mem::take(&mut self.pending) {
+            let value = guard(|| loss.double_value(&[]))?;
+            if !value.is_finite() {
+                return Err(Error::Diverged { epoch: self.epoch, step, rate, value });
+            }
+            self.logits.extend(values::floats(&logits)?);
+        }
+        Ok(())
+    }
+
+    /// What the last step's weights show.
+    fn diverged(&self, step: usize, value: f64) -> Error {
+        Error::Diverged { epoch: self.epoch, step, rate: self.rate, value }
+    }
+}

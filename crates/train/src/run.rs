@@ -1,0 +1,146 @@
+//! What stays the same over a training's epochs: the network, its rows, the loss, and what is asked of them.
+
+use std::collections::BTreeMap;
+
+use data::Part;
+use nn::Module;
+use plan::Progress;
+use stages::{Metric, Target};
+use torch::weights;
+
+use crate::batch::Loader;
+use crate::checkpoint::Tensors;
+use crate::criterion::Criterion;
+use crate::error::Error;
+use crate::evaluate::{measured, vector_width};
+use crate::fit::{EpochRecord, Job, PartMetrics, State, Watch, tell};
+use crate::sample::Sampler;
+
+/// A training apart from what its steps change.
+pub(crate) struct Run<'a> {
+    pub(crate) module: Module,
+    pub(crate) job: Job<'a>,
+    pub(crate) loader: Loader<'a>,
+    pub(crate) train: Vec<u32>,
+    valid: Vec<u32>,
+    /// How training rows are drawn, where it is not each of them once an epoch.
+    pub(crate) sampler: Option<Sampler>,
+    pub(crate) metrics: Vec<Metric>,
+    pub(crate) criterion: Criterion,
+}
+
+impl<'a> Run<'a> {
+    pub(crate) fn new(module: Module, job: Job<'a>) -> Result<Self, Error> {
+        if module.trainable().is_empty() {
+            return Err(Error::NothingToTrain);
+        }
+        let loader = Loader::new(&module, job.dataset)?;
+        // Data without a split has no parts: all of it is for training.
+        let split = !job.dataset.description().parts.is_empty();
+        let train = job.dataset.rows_of(split.then_some(Part::Train));
+        let valid = job.dataset.rows_of(Some(Part::Valid));
+        let early = job.training.early_stopping.as_ref();
+        let mut metrics = job.training.metrics.clone();
+        metrics.extend(early.map(|settings| settings.metric));
+        if train.is_empty() {
+            return Err(Error::NoRows(Part::Train));
+        }
+        match early.map(|settings| settings.part) {
+            Some(Part::Valid) if valid.is_empty() => return Err(Error::NoRows(Part::Valid)),
+            Some(Part::Test) => {
+                return Err(Error::Setting("early stopping must not look at part `test`".to_owned()));
+            }
+            _ => {}
+        }
+        let width = vector_width(&module, module.graph().output)?;
+        let room = match job.loss.target() {
+            Target::Binary => 2,
+            Target::Multiclass => width,
+        };
+        let classes = job.dataset.description().label.as_ref().map_or(0, |label| label.classes.len());
+        if classes > room {
+            return Err(Error::Classes { classes, room });
+        }
+        let criterion = Criterion::of(job.loss, width, job.dataset.description())?;
+        let sample = job.training.batch.sample.as_ref();
+        let labels = loader.labels(&train)?;
+        let sampler = sample.map(|weights| Sampler::of(weights, &train, &labels, job.dataset.description()));
+        let sampler = sampler.transpose()?;
+        Ok(Run { module, job, loader, train, valid, sampler, metrics, criterion })
+    }
+
+    /// What a checkpoint must be of to be gone on from.
+    pub(crate) fn identity(&self) -> Result<String, Error> {
+        let Job { dataset, training, loss, seed, .. } = self.job;
+        let all = (self.module.network(), training, loss, seed, dataset.description());
+        let text = serde_json::to_vec(&all).map_err(|error| Error::Setting(error.to_string()))?;
+        Ok(blake3::hash(&text).to_hex().to_string())
+    }
+
+    /// What is to be said of a step that asks for more rows than there are.
+    pub(crate) fn too_few_rows(&self) -> Option<String> {
+        let batch = &self.job.training.batch;
+        let (step, rows) = (batch.size.saturating_mul(batch.accumulate), self.train.len());
+        (step > rows).then(|| {
+            format!(
+                "a step of {step} rows takes in all {rows} training rows, so every epoch is a single step"
+            )
+        })
+    }
+
+    pub(crate) fn finished(&self, state: &State) -> bool {
+        let early = self.job.training.early_stopping.as_ref();
+        state.epoch >= self.job.training.epochs
+            || early.is_some_and(|settings| state.stopping.stops(settings))
+    }
+
+    /// Metrics of those `parts` that have rows.
+    pub(crate) fn measure(&self, parts: &[Part]) -> Result<PartMetrics, Error> {
+        let mut found = BTreeMap::new();
+        for part in parts {
+            let rows = if *part == Part::Train { &self.train } else { &self.valid };
+            if !rows.is_empty() {
+                let metrics = measured(&self.module, &self.loader, rows, &self.criterion, &self.metrics)?;
+                found.insert(part.name().to_owned(), metrics);
+            }
+        }
+        Ok(found)
+    }
+
+    /// Asserts that frozen tensors kept their bits and that every trainable parameter moved.
+    pub(crate) fn check_freezing(&self, start: &Tensors) -> Result<(), Error> {
+        let moved = |name: &&str| -> Result<bool, Error> {
+            match (self.module.tensor(name), start.get(*name)) {
+                (Some(now), Some(then)) => Ok(!weights::bytes_equal(now, then)?),
+                _ => Ok(true),
+            }
+        };
+        let (mut frozen, mut still) = (vec![], vec![]);
+        for name in self.module.frozen() {
+            if moved(&name)? {
+                frozen.push(name.to_owned());
+            }
+        }
+        for name in self.module.trainable() {
+            if !moved(&name)? {
+                still.push(name.to_owned());
+            }
+        }
+        match (frozen.is_empty(), still.is_empty()) {
+            (false, _) => Err(Error::FrozenMoved(frozen)),
+            (true, false) => Err(Error::NotMoved(still)),
+            (true, true) => Ok(()),
+        }
+    }
+
+    pub(crate) fn tell_epoch(
+        &self,
+        progress: Watch<'_>,
+        record: &EpochRecord,
+        seconds: f64,
+    ) -> Result<(), Error> {
+        let rate = if seconds > 0.0 { self.train.len() as f64 / seconds } else { 0.0 };
+        let EpochRecord { epoch, metrics } = record.clone();
+        tell(progress, Progress::Epoch { epoch, epochs: self.job.training.epochs, seconds, rate, metrics })
+    }
+}
