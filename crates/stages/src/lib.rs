@@ -40,7 +40,7 @@ pub use freeze::{Freeze, Unfreeze};
 pub use loss::{BinaryCrossEntropy, CategoricalCrossEntropy, ClassWeights, FittedWeights, Loss};
 pub use measuring::{BestThreshold, Calibrate, CalibrateOn, Confidence, Threshold};
 pub use metric::Metric;
-pub use optimizer::{Adam, ClipGradient, Optimizer, Sgd};
+pub use optimizer::{Adagrad, Adam, Adamax, ClipGradient, Lamb, Lion, Nadam, Optimizer, Radam, Rmsprop, Sgd};
 pub use predict::Predict;
 pub use preprocess::{Group, Preprocess};
 pub use rows::{RowSet, Rows};

@@ -166,7 +166,7 @@ pub(crate) fn check_training(
         let place = context.inside(["metrics".into(), index.into()]);
         check_metric(*metric, label.kind, classes, place, context);
     }
-    check_rate(&training.optimizer, context);
+    check_optimizer(&training.optimizer, context);
     check_sample(training, context);
     let loss = training.loss.clone().or(default);
     let output =
@@ -222,13 +222,15 @@ pub(crate) fn check_metric(
     context.report(Diagnostic::new("metric-kind", place, message).hint(hint));
 }
 
-fn check_rate(optimizer: &Optimizer, context: &mut Context<'_>) {
-    if optimizer.lr() <= 0.0 {
-        let place = context.inside(["optimizer".into(), "lr".into()]);
-        let hint = "a learning rate is above 0, such as 1e-3";
-        context.report(
-            Diagnostic::new("out-of-range", place, "with this learning rate nothing can move").hint(hint),
-        );
+/// Reports settings of the optimiser with which nothing trains.
+fn check_optimizer(optimizer: &Optimizer, context: &mut Context<'_>) {
+    if let Some((key, message)) = optimizer.problem() {
+        let place = context.inside(["optimizer".into(), key.into()]);
+        let mut diagnostic = Diagnostic::new("out-of-range", place, message);
+        if key == "lr" {
+            diagnostic = diagnostic.hint("a learning rate is above 0, such as 1e-3");
+        }
+        context.report(diagnostic);
     }
 }
 

@@ -34,23 +34,18 @@ pub fn read<T>(tensor: &Tensor, body: impl FnOnce(&[f32]) -> T) -> Result<T, Err
 /// # Errors
 /// [`Error::Libtorch`] for other tensors, and for two that share their values.
 #[expect(unsafe_code, reason = "libtorch lends pointers")]
-pub fn update<const N: usize, T>(
-    tensors: [&mut Tensor; N],
-    body: impl FnOnce([&mut [f32]; N]) -> T,
-) -> Result<T, Error> {
-    let mut ranges = [(0, 0); N];
-    for (at, tensor) in tensors.iter().enumerate() {
+pub fn update<T>(tensors: Vec<&mut Tensor>, body: impl FnOnce(Vec<&mut [f32]>) -> T) -> Result<T, Error> {
+    let mut ranges: Vec<(usize, usize)> = vec![];
+    for tensor in &tensors {
         let count = length(tensor, Kind::Float)?;
         let start = tensor.data_ptr() as usize;
         let end = start + count * size_of::<f32>();
-        if ranges[..at].iter().any(|&(from, to)| start < to && from < end) {
+        if ranges.iter().any(|&(from, to)| start < to && from < end) {
             return Err(Error::Libtorch("two tensors to be updated share their values".to_owned()));
         }
-        ranges[at] = (start, end);
+        ranges.push((start, end));
     }
-    let mut tensors = tensors.into_iter();
-    let slices = ranges.map(|(start, end)| {
-        let tensor = tensors.next().expect("one tensor a range");
+    let slices = tensors.into_iter().zip(ranges).map(|(tensor, (start, end))| {
         if start == end {
             return &mut [][..];
         }
@@ -59,7 +54,7 @@ pub fn update<const N: usize, T>(
             std::slice::from_raw_parts_mut(tensor.data_ptr().cast::<f32>(), (end - start) / size_of::<f32>())
         }
     });
-    Ok(body(slices))
+    Ok(body(slices.collect()))
 }
 
 /// The values of an `Int64` tensor, row-major.

@@ -51,7 +51,8 @@ pub(crate) fn clip(limit: ClipGradient, gradients: &mut BTreeMap<String, Gradien
     Ok(())
 }
 
-fn squares(values: &[f32]) -> f64 {
+/// The sum of squares, in an order that only their number decides.
+pub(crate) fn squares(values: &[f32]) -> f64 {
     let mut lanes = [0.0; LANES];
     for chunk in values.chunks(LANES) {
         for (lane, value) in lanes.iter_mut().zip(chunk) {

@@ -1,52 +1,51 @@
-//! Adam, AdamW and SGD with PyTorch's update rules, and their state as named tensors.
+//! Optimisers with PyTorch's update rules, and their state as named tensors.
 //!
 //! Invariant: weights and state after [`Optimizer::settle`] are the bits that updating every element in every step
 //! gives. In between, rows of embedding tables that no batch looked at lag behind: their gradients were zero, so the
 //! steps they missed are made up, in order and in one go, before anyone reads them.
 
-mod device;
+mod method;
 mod rule;
 mod table;
+mod value;
 
 use std::collections::BTreeMap;
 
-use nn::{Gradient, Module};
+use nn::{Gradient, Module, RowGradient};
 use rayon::ThreadPool;
-use torch::{Device, Kind, Tensor, guard, no_grad_guard, values};
+use torch::{Device, Tensor, guard, no_grad_guard, values};
 
 use crate::error::Error;
-use rule::{AdamRule, AdamStep, Block, Rule, SgdRule};
+use method::{Method, method};
 use table::Table;
-
-/// Elements of a dense parameter that one task updates.
-const BLOCK: usize = 16 * 1024;
 
 /// An optimiser with its state.
 pub struct Optimizer {
-    method: Method,
-    settings: stages::Optimizer,
-    step: u64,
+    lr: f64,
+    groups: Vec<Group>,
     slots: BTreeMap<String, Slot>,
     pool: ThreadPool,
 }
 
+/// Parameters that move by the same numbers.
+struct Group {
+    method: Box<dyn Method>,
+    lr: f64,
+    /// Steps made so far.
+    step: u64,
+}
+
 /// What the optimiser keeps for a parameter.
 struct Slot {
-    /// Running mean of the gradient, or SGD's momentum.
-    first: Tensor,
-    /// Running mean of the squared gradient; no elements for SGD.
-    second: Tensor,
-    /// For embedding tables on the CPU: how far each row is.
+    /// Which group it is of.
+    group: usize,
+    /// The numbers that the rule keeps for every weight.
+    state: Vec<Tensor>,
+    /// For embedding tables on the CPU whose rows may lag: how far each row is.
     table: Option<Table>,
 }
 
-/// The rule, with what each step since the last settling changed.
-enum Method {
-    Adam { rule: AdamRule, steps: Vec<AdamStep> },
-    Sgd { rule: SgdRule, steps: Vec<()> },
-}
-
-/// The state of the steps so far, apart from tensors.
+/// The steps so far, by group.
 const STEP: &str = "step";
 
 impl Optimizer {
@@ -55,33 +54,35 @@ impl Optimizer {
     /// # Errors
     /// [`Error::Setting`] for a learning rate that moves nothing or settings that no rule takes.
     pub fn new(settings: &stages::Optimizer, module: &Module, threads: usize) -> Result<Self, Error> {
-        check(settings)?;
+        if let Some((key, message)) = settings.problem() {
+            return Err(Error::Setting(format!("{key}: {message}")));
+        }
+        let group = Group { method: method(settings, settings.weight_decay()), lr: settings.lr(), step: 0 };
+        let groups = vec![group];
         let mut slots = BTreeMap::new();
         let tables = module.tables();
         for name in module.trainable() {
             let Some(weights) = module.tensor(name) else { continue };
-            let adaptive = !matches!(settings, stages::Optimizer::Sgd(_));
-            let zeros = || guard(|| weights.detach().zeros_like());
-            let first = zeros()?;
-            let second = if adaptive {
-                zeros()?
-            } else {
-                guard(|| Tensor::zeros([0], (Kind::Float, weights.device())))?
-            };
-            let lags = module.device() == Device::Cpu && tables.iter().any(|(table, _)| *table == name);
+            let group = 0;
+            let method = &groups[group].method;
+            let filled = |(_, start): (&str, f32)| guard(|| weights.detach().full_like(f64::from(start)));
+            let state = method.state().into_iter().map(filled).collect::<Result<_, _>>()?;
+            let lags = method.lags()
+                && module.device() == Device::Cpu
+                && tables.iter().any(|(table, _)| *table == name);
             let table = lags.then(|| Table::new(&weights.size()));
-            slots.insert(name.to_owned(), Slot { first, second, table });
+            slots.insert(name.to_owned(), Slot { group, state, table });
         }
         let pool = rayon::ThreadPoolBuilder::new()
             .num_threads(threads.max(1))
             .build()
             .map_err(|error| Error::Setting(format!("cannot start {threads} threads: {error}")))?;
-        Ok(Optimizer { method: Method::new(settings), settings: settings.clone(), step: 0, slots, pool })
+        Ok(Optimizer { lr: settings.lr(), groups, slots, pool })
     }
 
     /// The learning rate of the next step.
     pub fn rate(&self) -> f64 {
-        self.settings.lr()
+        self.lr
     }
 
     /// Makes up the steps that the rows `ids` of a table missed: called before a batch looks at them.
@@ -92,12 +93,9 @@ impl Optimizer {
         let mut rows: Vec<u32> = ids.iter().filter_map(|&id| u32::try_from(id).ok()).collect();
         rows.sort_unstable();
         rows.dedup();
-        let (method, pool) = (&self.method, &self.pool);
         let slot = self.slots.get_mut(table).ok_or_else(|| unknown(table))?;
-        slot.rows(module, table, |lag, block, units| match method {
-            Method::Adam { rule, steps } => lag.advance(pool, *rule, steps, block, units, &rows, None),
-            Method::Sgd { rule, steps } => lag.advance(pool, *rule, steps, block, units, &rows, None),
-        })
+        let weights = module.tensor(table).ok_or_else(|| unknown(table))?;
+        slot.rows(&*self.groups[slot.group].method, &self.pool, weights, &rows, None)
     }
 
     /// One step. A parameter without a gradient stays as it is.
@@ -105,37 +103,29 @@ impl Optimizer {
     /// # Errors
     /// When a gradient does not belong to the optimiser, and what libtorch refuses.
     pub fn step(&mut self, module: &Module, gradients: &BTreeMap<String, Gradient>) -> Result<(), Error> {
-        self.step += 1;
-        self.method.push(&self.settings, self.step);
+        for group in &mut self.groups {
+            group.step += 1;
+            group.method.push(group.step, group.lr);
+        }
         let _no_grad = no_grad_guard();
         for (name, gradient) in gradients {
             let slot = self.slots.get_mut(name).ok_or_else(|| unknown(name))?;
             let weights = module.tensor(name).ok_or_else(|| unknown(name))?;
-            let (method, pool) = (&self.method, &self.pool);
+            let method = &*self.groups[slot.group].method;
             match gradient {
                 Gradient::Dense(gradient) if weights.device() != Device::Cpu => {
-                    device::step(&self.settings, self.step, weights, slot, gradient)?;
+                    method.device(weights, &mut slot.state, gradient)?;
                 }
                 Gradient::Dense(gradient) => {
                     let gradient = guard(|| gradient.contiguous())?;
-                    values::read(&gradient, |gradient| {
-                        slot.update(weights, |block| match method {
-                            Method::Adam { rule, steps } => dense(pool, *rule, last(steps), block, gradient),
-                            Method::Sgd { rule, steps } => dense(pool, *rule, last(steps), block, gradient),
-                        })
-                    })??;
+                    values::read(&gradient, |gradient| slot.dense(method, &self.pool, weights, gradient))??;
                 }
-                Gradient::Rows(gradient) => slot.rows(module, name, |lag, block, units| {
-                    let (rows, values) = (&gradient.rows, Some(&gradient.values[..]));
-                    match method {
-                        Method::Adam { rule, steps } => {
-                            lag.advance(pool, *rule, steps, block, units, rows, values)
-                        }
-                        Method::Sgd { rule, steps } => {
-                            lag.advance(pool, *rule, steps, block, units, rows, values)
-                        }
-                    }
-                })?,
+                Gradient::Rows(RowGradient { rows, values, .. }) if slot.table.is_some() => {
+                    slot.rows(method, &self.pool, weights, rows, Some(values))?;
+                }
+                Gradient::Rows(gradient) => {
+                    slot.dense(method, &self.pool, weights, &whole(gradient, weights.numel()))?;
+                }
             }
         }
         Ok(())
@@ -146,33 +136,28 @@ impl Optimizer {
     /// # Errors
     /// When the module is not the optimiser's.
     pub fn settle(&mut self, module: &Module) -> Result<(), Error> {
-        for (name, slot) in self.slots.iter_mut().filter(|(_, slot)| slot.table.is_some()) {
-            let (method, pool) = (&self.method, &self.pool);
-            slot.rows(module, name, |lag, block, units| {
-                let rows: Vec<u32> = (0..lag.rows()).collect();
-                match method {
-                    Method::Adam { rule, steps } => {
-                        lag.advance(pool, *rule, steps, block, units, &rows, None)
-                    }
-                    Method::Sgd { rule, steps } => lag.advance(pool, *rule, steps, block, units, &rows, None),
-                }
-                lag.restart();
-            })?;
+        for (name, slot) in &mut self.slots {
+            let Some(table) = &slot.table else { continue };
+            let rows: Vec<u32> = (0..table.rows()).collect();
+            let weights = module.tensor(name).ok_or_else(|| unknown(name))?;
+            slot.rows(&*self.groups[slot.group].method, &self.pool, weights, &rows, None)?;
+            slot.table.iter_mut().for_each(Table::restart);
         }
-        self.method.forget();
+        self.groups.iter_mut().for_each(|group| group.method.forget());
         Ok(())
     }
 
-    /// The state as named tensors: `step` `[1]`, `Int64`; for every parameter `.exp_avg` and `.exp_avg_sq` (Adam) or
-    /// `.momentum` (SGD), of its shape. Call [`Optimizer::settle`] first.
+    /// The state as named tensors: `step`, `Int64`, one number a group of parameters; for every parameter what the rule
+    /// keeps of it, such as `.exp_avg` and `.exp_avg_sq` of Adam, of its shape. Call [`Optimizer::settle`] first.
     ///
     /// # Errors
     /// What libtorch refuses.
     pub fn state(&self) -> Result<BTreeMap<String, Tensor>, Error> {
         let mut state = BTreeMap::new();
-        state.insert(STEP.to_owned(), guard(|| Tensor::from_slice(&[self.step.cast_signed()]))?);
+        let steps: Vec<i64> = self.groups.iter().map(|group| group.step.cast_signed()).collect();
+        state.insert(STEP.to_owned(), guard(|| Tensor::from_slice(&steps))?);
         for (name, slot) in &self.slots {
-            for (suffix, tensor) in self.method.suffixes().iter().zip([&slot.first, &slot.second]) {
+            for ((suffix, _), tensor) in self.groups[slot.group].method.state().iter().zip(&slot.state) {
                 state.insert(format!("{name}.{suffix}"), guard(|| tensor.to_device(Device::Cpu).copy())?);
             }
         }
@@ -184,27 +169,28 @@ impl Optimizer {
     /// # Errors
     /// [`Error::State`] when a tensor is missing, unexpected or of another shape.
     pub fn restore(&mut self, state: &BTreeMap<String, Tensor>) -> Result<(), Error> {
-        let suffixes = self.method.suffixes();
-        let expected = 1 + self.slots.len() * suffixes.len();
+        let expected = 1 + self.slots.values().map(|slot| slot.state.len()).sum::<usize>();
         if state.len() != expected {
             return Err(Error::State(format!("{} tensors, expected {expected}", state.len())));
         }
-        let step = state.get(STEP).ok_or_else(|| Error::State("`step` is missing".to_owned()))?;
-        let step = values::int64s(step)?;
-        let [step] = step[..] else { return Err(Error::State("`step` is not one number".to_owned())) };
+        let steps = state.get(STEP).ok_or_else(|| Error::State("`step` is missing".to_owned()))?;
+        let steps = values::int64s(steps)?;
+        if steps.len() != self.groups.len() {
+            return Err(Error::State(format!("{} groups, expected {}", steps.len(), self.groups.len())));
+        }
         for (name, slot) in &mut self.slots {
-            for (suffix, tensor) in suffixes.iter().zip([&mut slot.first, &mut slot.second]) {
+            for ((suffix, _), tensor) in self.groups[slot.group].method.state().iter().zip(&mut slot.state) {
                 let name = format!("{name}.{suffix}");
                 let saved = state.get(&name).filter(|saved| saved.size() == tensor.size());
                 let saved = saved.ok_or_else(|| Error::State(format!("`{name}` is missing or misshapen")))?;
                 guard(|| tensor.copy_(saved))?;
             }
-            if let Some(table) = &mut slot.table {
-                table.restart();
-            }
+            slot.table.iter_mut().for_each(Table::restart);
         }
-        self.step = step.cast_unsigned();
-        self.method.forget();
+        for (group, step) in self.groups.iter_mut().zip(steps) {
+            group.step = step.cast_unsigned();
+            group.method.forget();
+        }
         Ok(())
     }
 }
@@ -213,132 +199,45 @@ fn unknown(name: &str) -> Error {
     Error::State(format!("`{name}` is not a parameter that training moves"))
 }
 
-fn last<T>(steps: &[T]) -> &[T] {
-    &steps[steps.len().saturating_sub(1)..]
-}
-
-/// One step of a whole parameter.
-fn dense<R: Rule>(pool: &ThreadPool, rule: R, step: &[R::Step], block: Block<'_>, gradient: &[f32]) {
-    if gradient.len() <= 2 * BLOCK {
-        return rule.apply(step, &mut { block }, Some(gradient));
+/// Gradients of some rows as those of all `count` elements.
+fn whole(gradient: &RowGradient, count: usize) -> Vec<f32> {
+    let units = gradient.units;
+    let mut all = vec![0.0; count];
+    for (&row, values) in gradient.rows.iter().zip(gradient.values.chunks(units)) {
+        all[row as usize * units..][..units].copy_from_slice(values);
     }
-    pool.in_place_scope(|scope| {
-        let mut rest = block;
-        for part in gradient.chunks(BLOCK) {
-            let (mut own, after) = rest.split(part.len());
-            rest = after;
-            scope.spawn(move |_| rule.apply(step, &mut own, Some(part)));
-        }
-    });
+    all
 }
 
 impl Slot {
-    /// Weights and moments as slices.
-    fn update<T>(&mut self, weights: &Tensor, body: impl FnOnce(Block<'_>) -> T) -> Result<T, Error> {
-        let mut weights = weights.detach();
-        Ok(values::update([&mut weights, &mut self.first, &mut self.second], |[weights, first, second]| {
-            body(Block { weights, first, second })
-        })?)
+    /// One step of all weights.
+    fn dense(
+        &mut self,
+        method: &dyn Method,
+        pool: &ThreadPool,
+        weights: &Tensor,
+        gradient: &[f32],
+    ) -> Result<(), Error> {
+        lend(weights, &mut self.state, |slices| method.dense(pool, slices, gradient))
     }
 
-    /// Weights and moments of a table, with its lag and the length of its rows.
+    /// The missed steps of some rows; where rows of this parameter never lag, there are none.
     fn rows(
         &mut self,
-        module: &Module,
-        name: &str,
-        body: impl FnOnce(&mut Table, Block<'_>, usize),
+        method: &dyn Method,
+        pool: &ThreadPool,
+        weights: &Tensor,
+        rows: &[u32],
+        gradients: Option<&[f32]>,
     ) -> Result<(), Error> {
-        let weights = module.tensor(name).ok_or_else(|| unknown(name))?;
-        let mut table = self.table.take().ok_or_else(|| unknown(name))?;
-        let units = table.units();
-        let done = self.update(weights, |block| body(&mut table, block, units));
-        self.table = Some(table);
-        done
+        let Some(table) = &mut self.table else { return Ok(()) };
+        lend(weights, &mut self.state, |slices| method.rows(pool, table, slices, rows, gradients))
     }
 }
 
-impl Method {
-    fn new(settings: &stages::Optimizer) -> Self {
-        let adam = |adam: &stages::Adam, decay: f64, shrink: f64| Method::Adam {
-            rule: AdamRule {
-                rest1: (1.0 - adam.betas[0]) as f32,
-                beta2: adam.betas[1] as f32,
-                rest2: (1.0 - adam.betas[1]) as f32,
-                epsilon: adam.epsilon as f32,
-                decay: decay as f32,
-                shrink: shrink as f32,
-            },
-            steps: vec![],
-        };
-        match settings {
-            stages::Optimizer::Adam(own) => adam(own, own.weight_decay, 1.0),
-            stages::Optimizer::Adamw(own) => adam(own, 0.0, 1.0 - own.lr * own.weight_decay),
-            stages::Optimizer::Sgd(own) => Method::Sgd {
-                rule: SgdRule {
-                    lr: own.lr as f32,
-                    momentum: own.momentum as f32,
-                    decay: own.weight_decay as f32,
-                },
-                steps: vec![],
-            },
-        }
-    }
-
-    fn push(&mut self, settings: &stages::Optimizer, step: u64) {
-        match (self, settings) {
-            (Method::Adam { steps, .. }, stages::Optimizer::Adam(adam) | stages::Optimizer::Adamw(adam)) => {
-                let [first, second] = adam.betas.map(|beta| 1.0 - beta.powf(step as f64));
-                steps.push(AdamStep {
-                    size: (adam.lr / first) as f32,
-                    correction: (1.0 / second.sqrt()) as f32,
-                });
-            }
-            (Method::Sgd { steps, .. }, _) => steps.push(()),
-            (Method::Adam { .. }, stages::Optimizer::Sgd(_)) => {
-                unreachable!("the method was made of the settings")
-            }
-        }
-    }
-
-    fn forget(&mut self) {
-        match self {
-            Method::Adam { steps, .. } => steps.clear(),
-            Method::Sgd { steps, .. } => steps.clear(),
-        }
-    }
-
-    fn suffixes(&self) -> &'static [&'static str] {
-        match self {
-            Method::Adam { .. } => &["exp_avg", "exp_avg_sq"],
-            Method::Sgd { .. } => &["momentum"],
-        }
-    }
-}
-
-fn check(settings: &stages::Optimizer) -> Result<(), Error> {
-    let refuse = |what: &str| Err(Error::Setting(what.to_owned()));
-    let (lr, decay) = match settings {
-        stages::Optimizer::Adam(adam) | stages::Optimizer::Adamw(adam) => {
-            if !adam.betas.iter().all(|beta| (0.0..1.0).contains(beta)) {
-                return refuse("both betas must be at least 0 and below 1");
-            }
-            if !(adam.epsilon >= 0.0 && adam.epsilon.is_finite()) {
-                return refuse("epsilon must not be negative");
-            }
-            (adam.lr, adam.weight_decay)
-        }
-        stages::Optimizer::Sgd(sgd) => {
-            if !(0.0..=1.0).contains(&sgd.momentum) {
-                return refuse("momentum must lie between 0 and 1");
-            }
-            (sgd.lr, sgd.weight_decay)
-        }
-    };
-    if !(lr > 0.0 && lr.is_finite()) {
-        return refuse("the learning rate must be above 0: nothing would move");
-    }
-    if !(decay >= 0.0 && decay.is_finite()) {
-        return refuse("weight decay must not be negative");
-    }
-    Ok(())
+/// Weights and what is kept of them as slices.
+fn lend(weights: &Tensor, state: &mut [Tensor], body: impl FnOnce(Vec<&mut [f32]>)) -> Result<(), Error> {
+    let mut weights = weights.detach();
+    let tensors: Vec<&mut Tensor> = std::iter::once(&mut weights).chain(state).collect();
+    Ok(values::update(tensors, body)?)
 }

@@ -5,7 +5,8 @@
 
 use rayon::ThreadPool;
 
-use super::rule::{Block, Rule};
+use super::method::{Block, Log, apply};
+use super::rule::Rule;
 
 /// How many rows a task takes at least.
 const LEAST_ROWS: usize = 256;
@@ -24,10 +25,6 @@ impl Table {
         Table { units: size(1), applied: vec![0; size(0)] }
     }
 
-    pub(super) fn units(&self) -> usize {
-        self.units
-    }
-
     pub(super) fn rows(&self) -> u32 {
         self.applied.len() as u32
     }
@@ -39,19 +36,17 @@ impl Table {
 
     /// Applies to the ascending `rows` the steps that they missed; the last step has these gradients
     /// `[rows.len(), units]`, all others, or all without any, zero gradients. Rows beyond the table are left out.
-    #[expect(clippy::too_many_arguments, reason = "the parts of one kernel call")]
-    pub(super) fn advance<R: Rule>(
+    pub(super) fn advance<R: Rule<N>, const N: usize>(
         &mut self,
         pool: &ThreadPool,
-        rule: R,
-        steps: &[R::Step],
-        block: Block<'_>,
-        units: usize,
+        log: &Log<R, N>,
+        block: Block<'_, N>,
         rows: &[u32],
         gradients: Option<&[f32]>,
     ) {
+        let units = self.units;
         let rows = &rows[..rows.partition_point(|&row| (row as usize) < self.applied.len())];
-        if rows.is_empty() || steps.is_empty() || units == 0 {
+        if rows.is_empty() || log.steps.is_empty() || units == 0 {
             return;
         }
         let tasks = pool.current_num_threads() * 4;
@@ -67,7 +62,7 @@ impl Table {
                 let gradients = gradients.map(|all| &all[at * share * units..]);
                 let first = start;
                 (rest, applied, start) = (after, lag_after, end);
-                let task = Task { rule, steps, units, first, rows: own, gradients };
+                let task = Task { log, units, first, rows: own, gradients };
                 if own.len() == rows.len() {
                     task.run(block, lag);
                 } else {
@@ -79,9 +74,8 @@ impl Table {
 }
 
 /// Some rows of one call.
-struct Task<'a, R: Rule> {
-    rule: R,
-    steps: &'a [R::Step],
+struct Task<'a, R: Rule<N>, const N: usize> {
+    log: &'a Log<R, N>,
     units: usize,
     /// The table's row that the block starts with.
     first: usize,
@@ -89,24 +83,25 @@ struct Task<'a, R: Rule> {
     gradients: Option<&'a [f32]>,
 }
 
-impl<R: Rule> Task<'_, R> {
-    fn run(self, mut block: Block<'_>, applied: &mut [u32]) {
+impl<R: Rule<N>, const N: usize> Task<'_, R, N> {
+    fn run(self, mut block: Block<'_, N>, applied: &mut [u32]) {
+        let Log { rule, steps } = self.log;
         let mut at = self.first;
         for (place, &row) in self.rows.iter().enumerate() {
             let row = row as usize;
             let (_, from_row) = block.split((row - at) * self.units);
-            let (mut own, after) = from_row.split(self.units);
+            let (own, after) = from_row.split(self.units);
             block = after;
             at = row + 1;
             let done = &mut applied[row - self.first];
-            let missed = &self.steps[*done as usize..];
-            *done = self.steps.len() as u32;
+            let missed = &steps[*done as usize..];
+            *done = steps.len() as u32;
             let gradient = self.gradients.map(|all| &all[place * self.units..(place + 1) * self.units]);
-            let still = |values: &[f32]| values.iter().all(|&value| value == 0.0);
-            if gradient.is_none() && self.rule.rests() && still(own.first) && still(own.second) {
+            let rests = |unit: usize| rule.rests(std::array::from_fn(|part| own.state[part][unit]));
+            if gradient.is_none() && (0..self.units).all(rests) {
                 continue;
             }
-            self.rule.apply(missed, &mut own, gradient);
+            apply(rule, missed, own, gradient);
         }
     }
 }
