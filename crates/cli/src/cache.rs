@@ -20,6 +20,7 @@ pub(crate) fn du(context: &Context) -> Result {
         ("all files, each once", &usage.blobs),
         ("  of which no result needs", &usage.unreferenced),
         ("checkpoints", &usage.partials),
+        ("last epochs, to train on from", &usage.kept),
         ("being written", &usage.temporary),
     ];
     for (what, size) in kinds.chain(others) {

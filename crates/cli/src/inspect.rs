@@ -53,10 +53,13 @@ pub(crate) fn plan(context: &Context, recipe: &Path, part: &Part) -> Result {
 fn verdict(explanation: &Explanation) -> (String, Vec<String>) {
     match &explanation.verdict {
         Verdict::Hit => (style("hit").dim().to_string(), vec![]),
-        Verdict::Miss { changes, resumes } => {
+        Verdict::Miss { changes, resumes, continues } => {
             let mut reasons = changes.clone();
             if *resumes {
                 reasons.push("goes on from its checkpoint".to_owned());
+            }
+            if let Some(epoch) = continues {
+                reasons.push(format!("continues from epoch {epoch}"));
             }
             (style("runs").green().to_string(), reasons)
         }

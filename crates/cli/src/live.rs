@@ -298,6 +298,7 @@ mod tests {
                 .collect(),
             outputs: vec![Port { name: "out".into(), kind: ArtifactKind::Network }],
             seed: None,
+            extent: None,
             numeric: false,
         };
         let stages = vec![

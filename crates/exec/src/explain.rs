@@ -8,7 +8,7 @@ use store::{Digest, Store};
 
 use crate::class::numerics_class;
 use crate::error::Result;
-use crate::identity::{Identity, Outputs, changes};
+use crate::identity::{Identity, Key, Outputs, changes};
 use crate::options::Workers;
 use crate::task::has_checkpoint;
 
@@ -44,6 +44,9 @@ pub enum Verdict {
         changes: Vec<String>,
         /// Whether a checkpoint of an earlier, broken run is there to go on from.
         resumes: bool,
+        /// The epoch of an ended stage that went the same way, from which it goes on.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        continues: Option<usize>,
     },
     /// That depends on what a stage before it yields.
     Unknown {
@@ -76,9 +79,10 @@ pub fn explain(plan: &Plan, store: &Store, workers: &Workers) -> Result<Vec<Expl
                     (Verdict::Hit, Some(record.seconds))
                 }
                 None => {
-                    let changes = changes(store, &plan.name, &stage.name, &key.document);
+                    let changes = changes(store, &plan.name, stage, &key.document);
                     let resumes = has_checkpoint(store, &key.digest);
-                    (Verdict::Miss { changes, resumes }, last.map(|record| record.seconds))
+                    let continues = if resumes { None } else { continued(store, stage, &key) };
+                    (Verdict::Miss { changes, resumes, continues }, last.map(|record| record.seconds))
                 }
             },
             None => {
@@ -93,6 +97,13 @@ pub fn explain(plan: &Plan, store: &Store, workers: &Workers) -> Result<Vec<Expl
         explanations.push(Explanation { stage, kind, verdict, key: hit, estimate, outputs: found });
     }
     Ok(explanations)
+}
+
+/// The epoch that a stage goes on from because another ended there.
+fn continued(store: &Store, stage: &Stage, key: &Key) -> Option<usize> {
+    let kept = store.kept(key.way.as_ref()?)?;
+    let epochs = stage.extent.as_ref()?.epochs;
+    (kept.epoch <= epochs).then_some(kept.epoch)
 }
 
 /// The changes of a stage whose inputs are not known: as if they were the last ones.

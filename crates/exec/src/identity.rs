@@ -30,6 +30,8 @@ pub(crate) struct Identity<'a> {
 pub(crate) struct Key {
     pub(crate) digest: Digest,
     pub(crate) document: KeyDocument,
+    /// What it shares with stages that go the same way, shorter or further.
+    pub(crate) way: Option<Digest>,
 }
 
 #[derive(Serialize)]
@@ -90,7 +92,11 @@ impl<'a> Identity<'a> {
             inputs.push(InputDigest { port: input.port.clone(), digest: digest.to_string() });
         }
         let document = self.document(stage, inputs);
-        Ok(Some(Key { digest: digest(&document)?, document }))
+        let way = stage
+            .extent
+            .as_ref()
+            .map(|extent| digest(&KeyDocument { params: extent.way.clone(), ..document.clone() }));
+        Ok(Some(Key { digest: digest(&document)?, document, way: way.transpose()? }))
     }
 
     /// A stage's key document around given inputs.
@@ -140,14 +146,21 @@ fn walk(folder: &Path) -> store::Result<Vec<PathBuf>> {
 }
 
 /// Why a stage has no result under `key`: the fields that changed since its last one, or one phrase.
-pub(crate) fn changes(store: &Store, recipe: &str, stage: &str, newer: &KeyDocument) -> Vec<String> {
-    let Some(record) = store.history_for(stage, recipe) else {
+pub(crate) fn changes(store: &Store, recipe: &str, stage: &Stage, newer: &KeyDocument) -> Vec<String> {
+    let Some(record) = store.history_for(&stage.name, recipe) else {
         return vec!["new".to_owned()];
     };
+    let bound = stage.extent.as_ref().and_then(|extent| extent.bound.clone());
     match serde_json::from_value::<KeyDocument>(record.key_document) {
         Ok(older) => {
             let changes = older.changes(newer);
-            if changes.is_empty() { vec!["its stored result is gone".to_owned()] } else { changes }
+            match (&changes[..], bound) {
+                ([], _) => vec!["its stored result is gone".to_owned()],
+                ([only], Some(bound)) if only.starts_with("params.epochs: ") => {
+                    vec![format!("{only}, from the start: {bound}")]
+                }
+                _ => changes,
+            }
         }
         Err(_) => vec!["its last result has another format".to_owned()],
     }

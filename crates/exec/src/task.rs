@@ -6,7 +6,7 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 use plan::{Artifact, Blame, Origin, Outcome, Plan, Stage, StageError, TaskInput, Value};
 use store::{Digest, KeyLock, ResultRecord, Staging, Store};
 
-use crate::error::from_store;
+use crate::error::{chain, from_store};
 use crate::identity::{Key, Outputs};
 
 /// A stage that runs. Dropped, it gives back the key's lock and removes the output folder.
@@ -131,10 +131,24 @@ pub(crate) fn keep(
     let commit = || {
         store.commit(&record)?;
         store.remember(recipe, &record)?;
-        store.drop_partial(&record.key)
+        end_partial(store, job)
     };
     commit().map_err(|error| from_store(&error))?;
     Ok(record)
+}
+
+/// Keeps the last checkpoint for stages that go further on the same way, or drops it.
+fn end_partial(store: &Store, job: &Job) -> store::Result<()> {
+    if let (Some(way), Some(epoch)) = (&job.key.way, job.epoch)
+        && has_files(&job.partial)
+    {
+        match store.keep_partial(&job.key.digest, epoch, way) {
+            Ok(()) => return Ok(()),
+            // It would only have saved time.
+            Err(error) => tracing::warn!(error = chain(&error), "the last checkpoint is not kept"),
+        }
+    }
+    store.drop_partial(&job.key.digest)
 }
 
 /// A value as JSON; numbers that JSON cannot hold become null.

@@ -16,10 +16,10 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use network::{Node, Primitive};
-use torch::{Tensor, no_grad_guard, try_guard};
+use torch::{Kind, Tensor, no_grad_guard, try_guard};
 
 use crate::error::Error;
-use crate::module::Module;
+use crate::module::{Module, uses_running_statistics};
 use crate::sequence::Lengths;
 
 /// A data column of a batch.
@@ -42,12 +42,13 @@ pub enum Column {
 pub type Inputs = BTreeMap<String, Column>;
 
 /// How a module runs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 enum Mode {
     /// Nothing random, running statistics, no gradients.
     Eval,
-    /// Dropout drawn from the seed, statistics of the batch, gradients.
-    Train { seed: u64 },
+    /// Dropout drawn from the seed, statistics of the batch, gradients. Running statistics move by `share` of the way
+    /// to the batch's, or by what their layer says.
+    Train { seed: u64, share: Option<f64> },
 }
 
 /// A training pass: the result, and what its gradients need.
@@ -110,7 +111,25 @@ impl Module {
     /// # Errors
     /// As [`Module::forward`].
     pub fn train(&self, inputs: &Inputs, seed: u64) -> Result<Pass, Error> {
-        self.run(inputs, self.graph.output, Mode::Train { seed })
+        self.run(inputs, self.graph.output, Mode::Train { seed, share: None })
+    }
+
+    /// A training pass that only moves the running statistics of batch norms that are not frozen: after passes 1 to
+    /// `nth` they are the mean over the passes, as PyTorch's `update_bn` takes them.
+    ///
+    /// # Errors
+    /// As [`Module::forward`].
+    pub fn gather_statistics(&self, inputs: &Inputs, seed: u64, nth: u64) -> Result<(), Error> {
+        let _no_grad = no_grad_guard();
+        let share = Some(1.0 / nth as f64);
+        self.run(inputs, self.graph.output, Mode::Train { seed, share }).map(drop)
+    }
+
+    /// Whether training moves the running statistics of a batch norm.
+    pub fn moves_statistics(&self) -> bool {
+        let is_norm = |node: &Node| matches!(node.op, Primitive::BatchNorm { .. });
+        let mut norms = self.graph.nodes.iter().filter(|node| is_norm(node));
+        norms.any(|node| !uses_running_statistics(node, &self.network.frozen))
     }
 
     fn run(&self, inputs: &Inputs, output: usize, mode: Mode) -> Result<Pass, Error> {
@@ -202,6 +221,20 @@ impl<'a> At<'a> {
         Ok(sizes)
     }
 
+    /// A factor of a product in the number format that the pass multiplies in.
+    fn factor(&self, tensor: &Tensor) -> Tensor {
+        match self.mode {
+            Mode::Train { share: None, .. } => tensor.to_kind(self.module.products),
+            _ => tensor.shallow_clone(),
+        }
+    }
+
+    /// `input` times a matrix `[units, features]`, plus a bias, as PyTorch's `linear`.
+    fn linear(&self, input: &Tensor, weight: &Tensor, bias: Option<&Tensor>) -> Tensor {
+        let bias = bias.map(|bias| self.factor(bias));
+        self.factor(input).linear(&self.factor(weight), bias.as_ref()).to_kind(Kind::Float)
+    }
+
     fn is_training(&self) -> bool {
         matches!(self.mode, Mode::Train { .. })
     }
@@ -217,7 +250,7 @@ fn compute(at: &mut At<'_>) -> Result<Value, Error> {
             let directions = if *bidirectional { 2 } else { 1 };
             recurrent::run(at, *recurrence, *layers, directions, *dropout)?
         }
-        Primitive::Linear => at.same_steps(tensor.linear(at.param(0), at.has_param(1))),
+        Primitive::Linear => at.same_steps(at.linear(tensor, at.param(0), at.has_param(1))),
         Primitive::Conv { windows, groups } => conv::conv(at, windows, *groups),
         Primitive::BatchNorm { epsilon, momentum } => norm::batch(at, *epsilon, *momentum),
         Primitive::LayerNorm { epsilon } => norm::layer(at, *epsilon),

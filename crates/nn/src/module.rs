@@ -19,6 +19,8 @@ pub struct Module {
     pub(crate) tensors: BTreeMap<String, Tensor>,
     /// By node: whether it and all that feeds it is frozen.
     pub(crate) frozen_prefix: Vec<bool>,
+    /// The number format in which training passes multiply.
+    pub(crate) products: Kind,
 }
 
 impl Module {
@@ -84,7 +86,15 @@ impl Module {
             }
         }
         let frozen_prefix = frozen_prefix(&graph, &network.frozen);
-        Ok(Module { network: network.clone(), graph, device, tensors, frozen_prefix })
+        Ok(Module { network: network.clone(), graph, device, tensors, frozen_prefix, products: Kind::Float })
+    }
+
+    /// The same module whose training passes multiply in another number format: linear maps, convolutions and attention.
+    /// Their results, and all other numbers, are `Float`.
+    #[must_use]
+    pub fn multiplying_in(mut self, products: Kind) -> Module {
+        self.products = products;
+        self
     }
 
     /// The declaration.

@@ -100,6 +100,23 @@ fn one_row_is_normalised_by_the_running_statistics() {
 }
 
 #[test]
+fn gathered_statistics_are_the_mean_over_passes() {
+    let mut network = network();
+    network.layers = serde_json::from_value(json!([{ "name": "norm", "kind": "batch-norm" }])).unwrap();
+    let module = Module::new(&network, 7, Device::Cpu).unwrap();
+    assert!(module.moves_statistics());
+    for (nth, numbers) in (1..).zip([[1.0, 3.0], [10.0, 30.0], [7.0, 7.0]]) {
+        module.gather_statistics(&inputs(&numbers), 1, nth).unwrap();
+    }
+    // by hand: means 2, 20 and 7; unbiased variances 2, 200 and 0
+    let weights = module.weights().unwrap();
+    for (name, expected) in [("norm.running_mean", 29.0 / 3.0), ("norm.running_var", 202.0 / 3.0)] {
+        let found = values::floats(&weights[name]).unwrap()[0];
+        assert!((found - expected).abs() < 1e-4, "{name}: {found}");
+    }
+}
+
+#[test]
 fn what_a_batch_lacks_is_named() {
     let module = Module::new(&network(), 7, Device::Cpu).unwrap();
     let error = module.forward(&Inputs::new()).unwrap_err();

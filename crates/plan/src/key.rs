@@ -5,6 +5,9 @@
 //!   content stands in for their names;
 //! - the seed, for kinds that draw nothing at random: a new seed must not rerun them;
 //! - the numerics class, for kinds that compute without libtorch: their bytes are the same on every machine;
+//! - the rows of a batch that `batch.size = "auto"` finds on a GPU: they follow from the params, the data and the
+//!   GPU's model, which the numerics class names, as long as its memory is free; what was found is in the result's
+//!   summary and in the checkpoint;
 //! - the number of threads and jobs: they never change a result (see ARCHITECTURE.md).
 
 use serde::{Deserialize, Serialize};

@@ -30,6 +30,9 @@ pub struct Task {
     pub out: PathBuf,
     /// A folder that survives a crash and belongs to this stage's key: checkpoints.
     pub checkpoint: PathBuf,
+    /// The last checkpoint of a task that goes the same way, to be read only: see [`crate::Extent`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kept: Option<PathBuf>,
     /// Threads that the task may use. Never changes a result.
     pub threads: usize,
     /// `auto`, `cpu`, `cuda` or `cuda:N`.

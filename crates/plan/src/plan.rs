@@ -121,6 +121,20 @@ pub struct Stage {
     pub seed: Option<u64>,
     /// Whether the result depends on libtorch and the device.
     pub numeric: bool,
+    /// How far it goes, for kinds that work in epochs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub extent: Option<Extent>,
+}
+
+/// How far a stage goes that works in epochs. One that goes further on the same way begins where a shorter one ended.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Extent {
+    /// Epochs, at most.
+    pub epochs: usize,
+    /// The params without what only says how far the stage goes.
+    pub way: serde_json::Value,
+    /// Why a stage of more epochs goes another way from the start, where it does.
+    pub bound: Option<String>,
 }
 
 /// A checked recipe: stages, their edges and the files they start from.
@@ -292,6 +306,7 @@ mod tests {
             outputs: vec![Port { name: "out".into(), kind: ArtifactKind::Dataset }],
             seed: None,
             numeric: false,
+            extent: None,
         }
     }
 

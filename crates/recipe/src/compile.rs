@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use data::Source;
-use plan::{Diagnostic, Input, Origin, Place, Plan, Port, Stage};
+use plan::{Diagnostic, Extent, Input, Origin, Place, Plan, Port, Stage};
 use stages::{Context, Fact, Imported, Params, Reference, SourceFact};
 
 use crate::load::{self, Loaded};
@@ -292,10 +292,17 @@ pub(crate) fn planned(
     seed: u64,
 ) -> Option<Stage> {
     let declaration = stages::declaration(params.kind())?;
-    let mut document = params.to_json().ok()?;
-    if let Some(document) = document.as_object_mut() {
-        document.retain(|key, _| key != "seed" && !declaration.references.contains(&key.as_str()));
-    }
+    let document = |params: &Params| {
+        let mut document = params.to_json().ok()?;
+        if let Some(document) = document.as_object_mut() {
+            document.retain(|key, _| key != "seed" && !declaration.references.contains(&key.as_str()));
+        }
+        Some(document)
+    };
+    let extent = match params.stage().extent() {
+        Some(stages::Extent { epochs, way, bound }) => Some(Extent { epochs, way: document(&way)?, bound }),
+        None => None,
+    };
     let inputs: Option<Vec<Input>> = references
         .iter()
         .map(|reference| {
@@ -313,11 +320,12 @@ pub(crate) fn planned(
         name: name.to_owned(),
         kind: declaration.kind.to_owned(),
         version: declaration.version,
-        params: document,
+        params: document(params)?,
         inputs: inputs?,
         outputs: outputs.map(|(port, fact)| Port { name: (*port).to_owned(), kind: fact.kind() }).collect(),
         seed: declaration.draws.then(|| params.stage().seed().unwrap_or(seed)),
         numeric: declaration.numeric,
+        extent,
     })
 }
 

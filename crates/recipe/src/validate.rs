@@ -368,6 +368,15 @@ impl Validation {
         }
         // Alternatives by type: the first that fits, else all their types.
         let types: Vec<&str> = alternatives.iter().flat_map(|schema| types(schema.node)).collect();
+        // A number in quotes is no mistyped word.
+        if let Some(number) = types.iter().copied().find(|name| matches!(*name, "integer" | "number"))
+            && let Data::String(_) = node.data
+            && let Some(hint) = self.type_hint(&[number], node)
+        {
+            let message = format!("expected {}, found a string", expected(&[number]));
+            self.report("wrong-type", place, message).hint = Some(hint);
+            return;
+        }
         match alternatives.iter().find(|schema| types_fit(schema.node, &node.data)) {
             Some(chosen) => {
                 let named = Schema { name: chosen.name.or(schema.name), ..*chosen };

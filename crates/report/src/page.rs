@@ -80,6 +80,8 @@ pub struct History {
     pub kept: Option<f64>,
     /// Metrics, each with a series a part: values by epoch.
     pub metrics: Vec<(String, Vec<Series>)>,
+    /// Of a range test: the learning rate that it found, and smoothed losses by rate.
+    pub range_test: Option<(f64, Series)>,
 }
 
 /// An evaluation.

@@ -36,6 +36,7 @@ fn page(text: &str) -> Page {
             stage: text(),
             kept: Some(1.0),
             metrics: vec![(text(), vec![Series { name: text(), xs: vec![0.0, 1.0], ys: vec![0.5, 0.625] }])],
+            range_test: Some((1e-3, Series { name: text(), xs: vec![1e-7, 10.0], ys: vec![0.5, 0.625] })),
         }],
         evaluations: vec![
             Evaluation {

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::check::Context;
 use crate::fact::{Fact, NetworkFact};
-use crate::table::{Params, Reference, Stage};
+use crate::table::{Extent, Params, Reference, Stage};
 use crate::train::{check_network, check_training, outputs, trained_on};
 use crate::training::Training;
 
@@ -74,6 +74,11 @@ impl Stage for Finetune {
         let loss =
             check_training(&self.training, start.loss, &data, fits.then_some(&network), "network", context);
         outputs(NetworkFact { network: fits.then_some(network), loss, fitted })
+    }
+
+    fn extent(&self) -> Option<Extent> {
+        let way = Finetune { training: self.training.way(), ..self.clone() };
+        Some(self.training.extent(Params::Finetune(way)))
     }
 
     fn seed(&self) -> Option<u64> {

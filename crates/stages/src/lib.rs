@@ -3,6 +3,7 @@
 //! A kind is one file here, one line in [`KINDS`], one arm of [`Params`], and one file in the worker. Nothing here
 //! opens a data file: a check sees the facts that stages before it declared, and the headers of sources.
 
+mod average;
 mod boosting;
 mod check;
 mod compare;
@@ -16,8 +17,10 @@ mod loss;
 mod measuring;
 mod metric;
 mod optimizer;
+mod precision;
 mod predict;
 mod preprocess;
+mod rate;
 mod rows;
 mod shorthand;
 mod stopping;
@@ -28,6 +31,7 @@ mod train;
 mod training;
 mod tsne;
 
+pub use average::{Average, Ema, Swa};
 pub use boosting::GradientBoosting;
 pub use check::{Context, Imported, SourceFact, column_hint};
 pub use compare::Compare;
@@ -41,13 +45,15 @@ pub use loss::{BinaryCrossEntropy, CategoricalCrossEntropy, ClassWeights, Fitted
 pub use measuring::{BestThreshold, Calibrate, CalibrateOn, Confidence, Threshold};
 pub use metric::Metric;
 pub use optimizer::{Adagrad, Adam, Adamax, ClipGradient, Lamb, Lion, Nadam, Optimizer, Radam, Rmsprop, Sgd};
+pub use precision::Precision;
 pub use predict::Predict;
 pub use preprocess::{Group, Preprocess};
+pub use rate::{Rate, Search};
 pub use rows::{RowSet, Rows};
 pub use stopping::EarlyStopping;
 pub use subnet::LoadSubnet;
-pub use table::{Declaration, KINDS, Params, Reference, Stage, declaration};
+pub use table::{Declaration, Extent, KINDS, Params, Reference, Stage, declaration};
 pub use target::Target;
 pub use train::Train;
-pub use training::{Batch, Training};
+pub use training::{Batch, BatchSize, Fitting, Training};
 pub use tsne::Tsne;

@@ -3,6 +3,8 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::rate::Rate;
+
 /// How weights move. Update rules are PyTorch's, where PyTorch has the rule.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "kind", rename_all = "kebab-case")]
@@ -34,7 +36,7 @@ pub enum Optimizer {
 impl Default for Optimizer {
     fn default() -> Self {
         Optimizer::Adam(Adam {
-            lr: 1e-3,
+            lr: Rate::Value(1e-3),
             betas: betas(),
             epsilon: epsilon(),
             weight_decay: 0.0,
@@ -48,8 +50,7 @@ impl Default for Optimizer {
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Adam {
     /// Learning rate.
-    #[schemars(range(min = 0.0))]
-    pub lr: f64,
+    pub lr: Rate,
     /// Decay of the first and second moment.
     #[serde(default = "betas")]
     pub betas: [f64; 2],
@@ -71,8 +72,7 @@ pub struct Adam {
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Sgd {
     /// Learning rate.
-    #[schemars(range(min = 0.0))]
-    pub lr: f64,
+    pub lr: Rate,
     /// Share of the last step that is kept.
     #[serde(default)]
     #[schemars(range(min = 0.0, max = 1.0))]
@@ -95,8 +95,7 @@ pub struct Sgd {
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Rmsprop {
     /// Learning rate.
-    #[schemars(range(min = 0.0))]
-    pub lr: f64,
+    pub lr: Rate,
     /// Decay of the running mean of squared gradients.
     #[serde(default = "alpha")]
     #[schemars(range(min = 0.0, max = 1.0))]
@@ -123,8 +122,7 @@ pub struct Rmsprop {
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Adagrad {
     /// Learning rate.
-    #[schemars(range(min = 0.0))]
-    pub lr: f64,
+    pub lr: Rate,
     /// The learning rate of step t is lr / (1 + (t - 1) lr-decay).
     #[serde(default, skip_serializing_if = "zero")]
     #[schemars(range(min = 0.0))]
@@ -148,8 +146,7 @@ pub struct Adagrad {
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Adamax {
     /// Learning rate.
-    #[schemars(range(min = 0.0))]
-    pub lr: f64,
+    pub lr: Rate,
     /// Decay of the first moment and of the infinity norm.
     #[serde(default = "betas")]
     pub betas: [f64; 2],
@@ -168,8 +165,7 @@ pub struct Adamax {
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Nadam {
     /// Learning rate.
-    #[schemars(range(min = 0.0))]
-    pub lr: f64,
+    pub lr: Rate,
     /// Decay of the first and second moment.
     #[serde(default = "betas")]
     pub betas: [f64; 2],
@@ -195,8 +191,7 @@ pub struct Nadam {
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Radam {
     /// Learning rate.
-    #[schemars(range(min = 0.0))]
-    pub lr: f64,
+    pub lr: Rate,
     /// Decay of the first and second moment.
     #[serde(default = "betas")]
     pub betas: [f64; 2],
@@ -218,8 +213,7 @@ pub struct Radam {
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Lamb {
     /// Learning rate.
-    #[schemars(range(min = 0.0))]
-    pub lr: f64,
+    pub lr: Rate,
     /// Decay of the first and second moment.
     #[serde(default = "betas")]
     pub betas: [f64; 2],
@@ -238,8 +232,7 @@ pub struct Lamb {
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Lion {
     /// Learning rate.
-    #[schemars(range(min = 0.0))]
-    pub lr: f64,
+    pub lr: Rate,
     /// Share of the momentum in the step, and its decay.
     #[serde(default = "lion_betas")]
     pub betas: [f64; 2],
@@ -260,9 +253,27 @@ pub enum ClipGradient {
 }
 
 impl Optimizer {
-    /// The learning rate, before any schedule.
-    pub fn lr(&self) -> f64 {
-        self.common().0
+    /// The learning rate, before any schedule; `None` where it is yet to be found.
+    pub fn lr(&self) -> Option<f64> {
+        self.common().0.value()
+    }
+
+    /// The same optimiser with another learning rate.
+    #[must_use]
+    pub fn with_lr(&self, lr: f64) -> Optimizer {
+        let mut other = self.clone();
+        *match &mut other {
+            Optimizer::Adam(own) | Optimizer::Adamw(own) => &mut own.lr,
+            Optimizer::Sgd(own) => &mut own.lr,
+            Optimizer::Rmsprop(own) => &mut own.lr,
+            Optimizer::Adagrad(own) => &mut own.lr,
+            Optimizer::Adamax(own) => &mut own.lr,
+            Optimizer::Nadam(own) => &mut own.lr,
+            Optimizer::Radam(own) => &mut own.lr,
+            Optimizer::Lamb(own) => &mut own.lr,
+            Optimizer::Lion(own) => &mut own.lr,
+        } = Rate::Value(lr);
+        other
     }
 
     /// Weight decay, added to the gradient or decoupled from it.
@@ -274,7 +285,7 @@ impl Optimizer {
     pub fn problem(&self) -> Option<(&'static str, &'static str)> {
         let (lr, decay, betas) = self.common();
         let positive = |value: f64| value >= 0.0 && value.is_finite();
-        if !(lr > 0.0 && lr.is_finite()) {
+        if lr.value().is_some_and(|lr| lr <= 0.0 || !lr.is_finite()) {
             return Some(("lr", "with this learning rate nothing can move"));
         }
         if !positive(decay) {
@@ -292,7 +303,7 @@ impl Optimizer {
     }
 
     /// Learning rate, weight decay and betas.
-    fn common(&self) -> (f64, f64, &[f64]) {
+    fn common(&self) -> (Rate, f64, &[f64]) {
         match self {
             Optimizer::Adam(own) | Optimizer::Adamw(own) => (own.lr, own.weight_decay, &own.betas),
             Optimizer::Sgd(own) => (own.lr, own.weight_decay, &[]),

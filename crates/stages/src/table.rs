@@ -23,10 +23,26 @@ pub trait Stage {
     /// wrong in a way that has been reported.
     fn check(&self, context: &mut Context<'_>) -> Vec<(&'static str, Fact)>;
 
+    /// For kinds that work in epochs: how far the stage goes.
+    fn extent(&self) -> Option<Extent> {
+        None
+    }
+
     /// A seed of the stage's own.
     fn seed(&self) -> Option<u64> {
         None
     }
+}
+
+/// How far a stage goes, as [`plan::Extent`].
+#[derive(Clone, Debug, PartialEq)]
+pub struct Extent {
+    /// Epochs, at most.
+    pub epochs: usize,
+    /// The params without what only says how far the stage goes.
+    pub way: Params,
+    /// Why a stage of more epochs goes another way from the start, where it does.
+    pub bound: Option<String>,
 }
 
 /// An input that names a stage or a source.

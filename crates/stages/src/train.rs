@@ -8,13 +8,14 @@ use plan::{ArtifactKind, Diagnostic, Place};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::average::Average;
 use crate::check::Context;
 use crate::fact::{DatasetFact, Fact, NetworkFact};
 use crate::loss::{ClassWeights, Loss};
 use crate::metric::Metric;
 use crate::optimizer::Optimizer;
 use crate::rows::RowSet;
-use crate::table::{Params, Reference, Stage};
+use crate::table::{Extent, Params, Reference, Stage};
 use crate::target::Target;
 use crate::training::Training;
 
@@ -57,6 +58,11 @@ impl Stage for Train {
         let fitted = trained_on(&data);
         let fact = NetworkFact { network: fits.then_some(network), loss, fitted };
         outputs(fact)
+    }
+
+    fn extent(&self) -> Option<Extent> {
+        let way = Train { training: self.training.way(), ..self.clone() };
+        Some(self.training.extent(Params::Train(way)))
     }
 
     fn seed(&self) -> Option<u64> {
@@ -168,6 +174,7 @@ pub(crate) fn check_training(
     }
     check_optimizer(&training.optimizer, context);
     check_sample(training, context);
+    check_average(training, context);
     let loss = training.loss.clone().or(default);
     let output =
         network.and_then(|network| network.lower().ok()).map(|graph| graph.nodes[graph.output].clone())?;
@@ -247,5 +254,19 @@ fn check_sample(training: &Training, context: &mut Context<'_>) {
                     .hint(hint),
             );
         }
+    }
+}
+
+/// Reports an average that no epoch is in.
+fn check_average(training: &Training, context: &mut Context<'_>) {
+    let Some(Average::Swa(swa)) = &training.average else { return };
+    if swa.from > training.epochs {
+        let place = context.inside(["average".into(), "from".into()]);
+        let message = format!(
+            "averaging starts after epoch {}, and training ends after epoch {}",
+            swa.from, training.epochs
+        );
+        let hint = "start after about three quarters of the epochs";
+        context.report(Diagnostic::new("out-of-range", place, message).hint(hint));
     }
 }

@@ -3,10 +3,13 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::average::Average;
 use crate::loss::{ClassWeights, Loss};
 use crate::metric::Metric;
 use crate::optimizer::{ClipGradient, Optimizer};
+use crate::precision::{Precision, is_float32};
 use crate::stopping::EarlyStopping;
+use crate::table::{Extent, Params};
 
 /// How a network is trained.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -24,9 +27,15 @@ pub struct Training {
     /// How weights move.
     #[serde(default)]
     pub optimizer: Optimizer,
+    /// The number format in which training passes multiply.
+    #[serde(default, skip_serializing_if = "is_float32")]
+    pub precision: Precision,
     /// Limits on the gradient.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub clip_gradient: Option<ClipGradient>,
+    /// Averages of the weights, which are measured in place of the weights and are the result.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub average: Option<Average>,
     /// Metrics measured on every part after every epoch; the loss always is.
     #[serde(default = "metrics")]
     pub metrics: Vec<Metric>,
@@ -38,13 +47,58 @@ pub struct Training {
     pub seed: Option<u64>,
 }
 
+impl Training {
+    /// The training without what only says how far it goes: those that agree in this have the same first epochs.
+    ///
+    /// The numbers of epochs and the patience are 0 here.
+    #[must_use]
+    pub fn way(&self) -> Training {
+        let mut way = self.clone();
+        if self.bound().is_none() {
+            way.epochs = 0;
+        }
+        if let Some(stopping) = &mut way.early_stopping {
+            stopping.patience = 0;
+        }
+        way
+    }
+
+    /// Why another number of epochs changes the first of them too, where it does.
+    pub fn bound(&self) -> Option<String> {
+        None
+    }
+
+    pub(crate) fn extent(&self, way: Params) -> Extent {
+        Extent { epochs: self.epochs, way, bound: self.bound() }
+    }
+}
+
+/// Rows that pass through a network together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub enum BatchSize {
+    /// As many as the device takes.
+    Fitting(Fitting),
+    /// So many.
+    Rows(#[schemars(range(min = 1))] usize),
+}
+
+/// How many rows a device takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Fitting {
+    /// On a GPU the largest power of two, up to 65536 and to the number of training rows, that fits its memory, tried
+    /// before training with the longest rows; on a CPU 64. Results of one model of GPU agree when its memory is free;
+    /// where others use it too, give a number. What was found is told, and stays with the result.
+    Auto,
+}
+
 /// How rows come together in batches.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
 pub struct Batch {
     /// Rows that pass through the network together.
-    #[schemars(range(min = 1))]
-    pub size: usize,
+    pub size: BatchSize,
     /// Length buckets: a batch holds rows of one bucket, so that little is padded. 1 mixes all lengths.
     #[schemars(range(min = 1, max = 10000))]
     pub buckets: usize,
@@ -63,7 +117,7 @@ pub struct Batch {
 
 impl Default for Batch {
     fn default() -> Self {
-        Batch { size: 64, buckets: 1, accumulate: 1, sample: None }
+        Batch { size: BatchSize::Rows(64), buckets: 1, accumulate: 1, sample: None }
     }
 }
 

@@ -39,6 +39,15 @@ impl Layout {
         self.root.join("partial")
     }
 
+    pub(crate) fn keeps(&self) -> PathBuf {
+        self.root.join("kept")
+    }
+
+    /// What the last of the stages that share a digest left.
+    pub(crate) fn kept(&self, shared: &Digest) -> PathBuf {
+        self.keeps().join(shared.to_string())
+    }
+
     pub(crate) fn runs(&self) -> PathBuf {
         self.root.join("runs")
     }

@@ -32,6 +32,8 @@ pub struct Usage {
     pub unreferenced: Size,
     /// Checkpoint folders of stages that have not ended.
     pub partials: Size,
+    /// Last checkpoints of stages that ended, for longer ones to go on from.
+    pub kept: Size,
     /// Folders of processes that are writing, or died writing.
     pub temporary: Size,
 }
@@ -74,6 +76,9 @@ impl Store {
         }
         for path in layout::list(&self.layout().partials())? {
             usage.partials.add(bytes_below(&path)?);
+        }
+        for path in layout::list(&self.layout().keeps())? {
+            usage.kept.add(bytes_below(&path)?);
         }
         for path in layout::list(&self.layout().tmp())? {
             if path.is_dir() {

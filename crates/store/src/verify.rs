@@ -170,6 +170,7 @@ impl Store {
         }
         if repair {
             self.repair(&census, &problems, &broken);
+            self.drop_orphans()?;
         }
         Ok(problems)
     }

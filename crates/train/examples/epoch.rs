@@ -76,6 +76,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         loss: &Loss::of(Target::Binary),
         seed: 7,
         checkpoint: &checkpoint,
+        kept: None,
         threads: number(1, 2)?,
     };
     let mut last = std::time::Instant::now();

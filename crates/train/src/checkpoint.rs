@@ -14,6 +14,7 @@ use torch::{Device, Tensor, weights};
 
 use crate::error::Error;
 use crate::fit::EpochRecord;
+use crate::scaler::Scaler;
 use crate::stopping::Stopping;
 
 /// The form of a checkpoint. 1: the first.
@@ -36,6 +37,14 @@ pub(crate) struct Checkpoint {
     pub(crate) optimizer: Tensors,
     /// Weights of the best epoch, where they are to be restored.
     pub(crate) best: Option<Tensors>,
+    /// How many weights are in the average, and the average.
+    pub(crate) average: (u64, Tensors),
+    /// Of 16-bit floats.
+    pub(crate) scaler: Option<Scaler>,
+    /// The learning rate that was found before training, where it was.
+    pub(crate) rate: Option<crate::find::FoundRate>,
+    /// Rows of a batch.
+    pub(crate) size: Option<usize>,
 }
 
 /// `state.json`.
@@ -48,6 +57,14 @@ struct State {
     epoch: usize,
     history: Vec<EpochRecord>,
     stopping: Stopping,
+    #[serde(default)]
+    averaged: u64,
+    #[serde(default)]
+    scaler: Option<Scaler>,
+    #[serde(default)]
+    rate: Option<crate::find::FoundRate>,
+    #[serde(default)]
+    size: Option<usize>,
     /// BLAKE3 of the tensors' file.
     tensors: String,
 }
@@ -70,6 +87,7 @@ impl Checkpoint {
             ("weights", Some(&self.weights)),
             ("optimizer", Some(&self.optimizer)),
             ("best", self.best.as_ref()),
+            ("average", Some(&self.average.1)),
         ];
         for (group, own) in groups {
             for (name, tensor) in own.into_iter().flatten() {
@@ -84,6 +102,10 @@ impl Checkpoint {
             epoch: self.epoch,
             history: self.history.clone(),
             stopping: self.stopping.clone(),
+            averaged: self.average.0,
+            scaler: self.scaler,
+            rate: self.rate.clone(),
+            size: self.size,
             tensors: digest(&path)?,
         };
         sync(&path)?;
@@ -133,7 +155,7 @@ fn read_one(folder: &Path, training: &str) -> Result<Checkpoint, String> {
     if digest(&path).map_err(|error| error.to_string())? != state.tensors {
         return Err("its tensors are damaged".to_owned());
     }
-    let (mut weights, mut optimizer, mut best) = (Tensors::new(), Tensors::new(), Tensors::new());
+    let [mut weights, mut optimizer, mut best, mut average] = [const { Tensors::new() }; 4];
     for (name, tensor) in weights::load(&path, Device::Cpu).map_err(|error| error.to_string())? {
         let Some((group, name)) = name.split_once('/') else {
             return Err(format!("tensor `{name}` has no group"));
@@ -142,13 +164,15 @@ fn read_one(folder: &Path, training: &str) -> Result<Checkpoint, String> {
             "weights" => &mut weights,
             "optimizer" => &mut optimizer,
             "best" => &mut best,
+            "average" => &mut average,
             _ => return Err(format!("there is no group `{group}`")),
         };
         group.insert(name.to_owned(), tensor);
     }
     let best = (!best.is_empty()).then_some(best);
-    let State { epoch, history, stopping, .. } = state;
-    Ok(Checkpoint { epoch, history, stopping, weights, optimizer, best })
+    let State { epoch, history, stopping, averaged, scaler, rate, size, .. } = state;
+    let average = (averaged, average);
+    Ok(Checkpoint { epoch, history, stopping, weights, optimizer, best, average, scaler, rate, size })
 }
 
 /// Folders of checkpoints with their epochs; unfinished ones have none.

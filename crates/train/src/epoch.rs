@@ -8,10 +8,10 @@ use nn::{Column, Gradient, Inputs};
 use plan::Progress;
 use torch::{Device, Tensor, guard, values};
 
-use crate::clip::clip;
 use crate::error::Error;
 use crate::evaluate::by_name;
 use crate::fit::{Job, PartMetrics, Watch, tell};
+use crate::learner::Learner;
 use crate::optimizer::Optimizer;
 use crate::run::Run;
 
@@ -24,7 +24,7 @@ impl Run<'_> {
     /// One pass over the training rows: its metrics by part, and its seconds.
     pub(crate) fn epoch(
         &self,
-        optimizer: &mut Optimizer,
+        learner: &mut Learner,
         epoch: usize,
         progress: Watch<'_>,
     ) -> Result<(PartMetrics, f64), Error> {
@@ -35,9 +35,9 @@ impl Run<'_> {
         let mut ledger = Ledger { epoch, ..Ledger::default() };
         let mut done = 0;
         for (step, rows) in (1..).zip(&groups) {
-            ledger.rate = optimizer.rate();
-            let gradients = self.accumulate(optimizer, rows, [seed, epoch as u64, step], &mut ledger)?;
-            optimizer.step(&self.module, &gradients)?;
+            ledger.rate = learner.optimizer.rate();
+            let gradients = self.accumulate(learner, rows, [seed, epoch as u64, step], &mut ledger)?;
+            learner.step(&self.module, gradients)?;
             done += rows.len();
             // The last step is always told, so that a bar reaches its end however fast the epoch was.
             if reported.elapsed() >= REPORT || done == self.train.len() {
@@ -47,7 +47,7 @@ impl Run<'_> {
                 tell(progress, Progress::Step { phase, done: done as u64, total, unit: "rows".to_owned() })?;
             }
         }
-        optimizer.settle(&self.module)?;
+        learner.optimizer.settle(&self.module)?;
         ledger.look()?;
         for name in self.module.trainable() {
             let finite = |tensor: &Tensor| guard(|| tensor.isfinite().all().int64_value(&[]) != 0);
@@ -61,12 +61,12 @@ impl Run<'_> {
     }
 
     /// The rows of every step of an epoch.
-    fn groups(&self, epoch: u64) -> Vec<Vec<u32>> {
+    pub(crate) fn groups(&self, epoch: u64) -> Vec<Vec<u32>> {
         let Job { training, seed, .. } = self.job;
         let batch = &training.batch;
         let drawn = self.sampler.as_ref().map(|sampler| sampler.draw(self.train.len(), seed, epoch));
         let rows = drawn.as_ref().unwrap_or(&self.train);
-        let size = batch.size.saturating_mul(batch.accumulate);
+        let size = self.size.saturating_mul(batch.accumulate);
         let order = Order::Shuffled { seed, epoch };
         data::batches(&self.loader.lengths, rows, size, batch.buckets, false, order)
     }
@@ -75,19 +75,19 @@ impl Run<'_> {
     ///
     /// Batches with losses l and weights w give sum(w l) / sum(w) over all rows of the step: each batch's mean counts
     /// by the share that its rows have in the weight of all.
-    fn accumulate(
+    pub(crate) fn accumulate(
         &self,
-        optimizer: &mut Optimizer,
+        learner: &mut Learner,
         rows: &[u32],
         [seed, epoch, step]: [u64; 3],
         ledger: &mut Ledger,
     ) -> Result<BTreeMap<String, Gradient>, Error> {
         let whole = self.criterion.weight_of(&self.loader.labels(rows)?);
         let mut gradients = BTreeMap::new();
-        for (nth, batch) in (0..).zip(rows.chunks(self.job.training.batch.size.max(1))) {
+        for (nth, batch) in (0..).zip(rows.chunks(self.size)) {
             let inputs = self.loader.inputs(batch)?;
             let labels = self.loader.labels(batch)?;
-            self.catch_up(optimizer, &inputs)?;
+            self.catch_up(&mut learner.optimizer, &inputs)?;
             let place = [epoch, step, nth];
             let draw = Draws::new(seed, "step", if nth == 0 { &place[..2] } else { &place }).u64();
             let pass = self.module.train(&inputs, draw)?;
@@ -97,10 +97,8 @@ impl Run<'_> {
                 let own = self.criterion.weight_of(&labels);
                 loss = guard(|| loss * if whole > 0.0 { own / whole } else { 0.0 })?;
             }
+            let loss = learner.scaled(loss)?;
             nn::add_gradients(&mut gradients, self.module.gradients(&pass, &loss)?)?;
-        }
-        if let Some(limit) = self.job.training.clip_gradient {
-            clip(limit, &mut gradients)?;
         }
         Ok(gradients)
     }
@@ -121,13 +119,13 @@ impl Run<'_> {
 
 /// Losses and predictions of an epoch. On a device they are looked at now and then: each look waits for the device.
 #[derive(Default)]
-struct Ledger {
+pub(crate) struct Ledger {
     epoch: usize,
     /// The learning rate of the step that is entered.
     rate: f64,
     pending: Vec<Pending>,
-    logits: Vec<f32>,
-    labels: Vec<u32>,
+    pub(crate) logits: Vec<f32>,
+    pub(crate) labels: Vec<u32>,
 }
 
 /// What a pass gave.
@@ -147,7 +145,7 @@ impl Ledger {
         if self.pending.len() >= due { self.look() } else { Ok(()) }
     }
 
-    fn look(&mut self) -> Result<(), Error> {
+    pub(crate) fn look(&mut self) -> Result<(), Error> {
         for Pending { step, rate, logits, loss } in std::mem::take(&mut self.pending) {
             let value = guard(|| loss.double_value(&[]))?;
             if !value.is_finite() {

@@ -20,6 +20,15 @@ pub enum Error {
         /// What it became.
         value: f64,
     },
+    /// A device that takes no row.
+    #[error("not even one row fits the device's memory")]
+    NoRoom,
+    /// A range test without a result.
+    #[error("no learning rate was found: the loss falls at none of those tried")]
+    NoRate,
+    /// 16-bit floats where only GPUs have them.
+    #[error("training in float16 needs a GPU")]
+    Half,
     /// Whoever watches asked to stop; the last epoch's checkpoint stays.
     #[error("stopped")]
     Stopped,
@@ -96,6 +105,12 @@ pub enum Error {
 }
 
 impl Error {
+    /// Whether a device has too little memory free.
+    pub(crate) fn is_out_of_memory(&self) -> bool {
+        let (Error::Torch(error) | Error::Module(nn::Error::Torch(error))) = self else { return false };
+        matches!(error, torch::Error::Libtorch(text) if text.contains("out of memory"))
+    }
+
     pub(crate) fn io(path: impl Into<PathBuf>) -> impl FnOnce(io::Error) -> Error {
         let path = path.into();
         move |source| Error::Io { path, source }

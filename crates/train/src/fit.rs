@@ -11,9 +11,10 @@ use serde::{Deserialize, Serialize};
 use stages::{Loss, Training};
 use torch::{Tensor, keep_freed_memory, set_threads};
 
-use crate::checkpoint::{Checkpoint, Found, Tensors};
+use crate::checkpoint::{Checkpoint, Tensors};
 use crate::error::Error;
-use crate::optimizer::Optimizer;
+use crate::find::FoundRate;
+use crate::learner::Learner;
 use crate::run::Run;
 use crate::stopping::Stopping;
 
@@ -34,6 +35,8 @@ pub struct Job<'a> {
     pub seed: u64,
     /// A folder of this training alone; it may hold the checkpoint of an interrupted run.
     pub checkpoint: &'a Path,
+    /// The last checkpoint of a training that differs at most in epochs and patience; it is only read.
+    pub kept: Option<&'a Path>,
     /// Threads to use; changes speed only.
     pub threads: usize,
 }
@@ -63,12 +66,17 @@ pub struct Fitted {
     pub epoch: usize,
     /// The optimiser's state after the last epoch, by name.
     pub optimizer: BTreeMap<String, Tensor>,
+    /// The learning rate that was found before training, where the settings asked for that.
+    pub rate: Option<FoundRate>,
+    /// Rows of a batch.
+    pub batch_size: usize,
 }
 
 /// Trains `module`. `progress` hears of steps and epochs, and may break off.
 ///
 /// Epoch 0 is an evaluation before training. After each further epoch a checkpoint is written; a later call with the
-/// same module and job goes on from there and ends in the same bits.
+/// same module and job, or one with other epochs or another patience, goes on from there and ends in the same bits as
+/// without.
 ///
 /// # Errors
 /// [`Error::Diverged`] when a loss or a weight is no longer finite, [`Error::Stopped`] when `progress` broke off, both
@@ -77,30 +85,32 @@ pub struct Fitted {
 pub fn fit(module: Module, job: Job<'_>, progress: Watch<'_>) -> Result<Fitted, Error> {
     set_threads(job.threads)?;
     keep_freed_memory();
-    let run = Run::new(module, job)?;
+    let mut run = Run::new(module, job)?;
+    let identity = run.identity()?;
+    let start = run.module.weights()?;
+    // As training goes on from; with an average, the module holds what is measured between epochs.
+    let mut weights = shared(&start);
+    let saved = run.saved(&identity, progress)?;
+    run.size = run.batch_size(saved.as_ref())?;
     if let Some(text) = run.too_few_rows() {
         tell(progress, Progress::Warning { text })?;
     }
-    let identity = run.identity()?;
-    let mut optimizer = Optimizer::new(&job.training.optimizer, &run.module, job.threads)?;
-    let start = run.module.weights()?;
-    let mut state = match Checkpoint::read(job.checkpoint, &identity)? {
-        Found::Usable(checkpoint) => {
-            run.module.assign(&checkpoint.weights)?;
-            optimizer.restore(&checkpoint.optimizer)?;
-            tell(progress, Progress::Resumed { epoch: checkpoint.epoch })?;
-            State {
-                epoch: checkpoint.epoch,
-                history: checkpoint.history,
-                stopping: checkpoint.stopping,
-                best: checkpoint.best,
+    let rate = run.rate(saved.as_ref(), progress)?;
+    let optimizer = &job.training.optimizer;
+    let optimizer = rate.as_ref().map_or_else(|| optimizer.clone(), |rate| optimizer.with_lr(rate.lr));
+    let mut learner = Learner::new(&job, &optimizer, job.training.average, &run.module)?;
+    let mut state = match saved {
+        Some(saved) => {
+            run.module.assign(&saved.weights)?;
+            learner.restore(&saved, &run.module)?;
+            if let Some(average) = &learner.average {
+                run.show(average, saved.epoch)?;
             }
+            tell(progress, Progress::Resumed { epoch: saved.epoch })?;
+            weights = saved.weights;
+            State { epoch: saved.epoch, history: saved.history, stopping: saved.stopping, best: saved.best }
         }
-        found => {
-            if let Found::Unusable(reason) = found {
-                let text = format!("the checkpoint is not used, training starts over: {reason}");
-                tell(progress, Progress::Warning { text })?;
-            }
+        None => {
             let record = EpochRecord { epoch: 0, metrics: run.measure(&[Part::Train, Part::Valid])? };
             run.tell_epoch(progress, &record, 0.0)?;
             State { epoch: 0, history: vec![record], stopping: Stopping::default(), best: None }
@@ -108,15 +118,23 @@ pub fn fit(module: Module, job: Job<'_>, progress: Watch<'_>) -> Result<Fitted, 
     };
     while !run.finished(&state) {
         let epoch = state.epoch + 1;
-        let (metrics, seconds) = run.epoch(&mut optimizer, epoch, progress)?;
+        if learner.average.is_some() {
+            run.module.assign(&weights)?;
+        }
+        let (metrics, seconds) = run.epoch(&mut learner, epoch, progress)?;
+        weights = run.module.weights()?;
+        if let Some(average) = &mut learner.average {
+            average.after_epoch(&run.module, epoch)?;
+            run.show(average, epoch)?;
+        }
         let mut record = EpochRecord { epoch, metrics };
         record.metrics.extend(run.measure(&[Part::Valid])?);
-        let weights = run.module.weights()?;
         if let Some(settings) = &job.training.early_stopping
             && state.stopping.observe(settings, &record)
             && settings.restore_best
         {
-            state.best = Some(shared(&weights));
+            state.best =
+                Some(if learner.average.is_some() { run.module.weights()? } else { shared(&weights) });
         }
         state.epoch = epoch;
         state.history.push(record.clone());
@@ -124,9 +142,13 @@ pub fn fit(module: Module, job: Job<'_>, progress: Watch<'_>) -> Result<Fitted, 
             epoch,
             history: state.history.clone(),
             stopping: state.stopping.clone(),
-            weights,
-            optimizer: optimizer.state()?,
+            weights: shared(&weights),
+            optimizer: learner.optimizer.state()?,
             best: state.best.as_ref().map(shared),
+            average: learner.average_state()?,
+            scaler: learner.scaler(),
+            rate: rate.clone(),
+            size: Some(run.size),
         };
         checkpoint.write(job.checkpoint, &identity)?;
         run.tell_epoch(progress, &record, seconds)?;
@@ -139,7 +161,15 @@ pub fn fit(module: Module, job: Job<'_>, progress: Watch<'_>) -> Result<Fitted, 
         }
         _ => state.epoch,
     };
-    Ok(Fitted { module: run.module, history: state.history, epoch, optimizer: optimizer.state()? })
+    let batch_size = run.size;
+    Ok(Fitted {
+        module: run.module,
+        history: state.history,
+        epoch,
+        optimizer: learner.optimizer.state()?,
+        rate,
+        batch_size,
+    })
 }
 
 /// The same tensors under the same names.

@@ -3,6 +3,7 @@
 //! Invariant: weights, optimiser state and history are a pure function of the network, the data, the settings and the
 //! seed. Threads, interruptions and the clock change none of their bits.
 
+mod average;
 mod batch;
 mod checkpoint;
 mod clip;
@@ -10,14 +11,20 @@ mod criterion;
 mod epoch;
 mod error;
 mod evaluate;
+mod find;
 mod fit;
+mod learner;
 mod optimizer;
+mod resume;
 mod run;
 mod sample;
+mod scaler;
+mod size;
 mod stopping;
 
 pub use criterion::Criterion;
 pub use error::Error;
 pub use evaluate::{evaluate, features, predict};
+pub use find::FoundRate;
 pub use fit::{EpochRecord, Fitted, Job, fit};
 pub use optimizer::Optimizer;

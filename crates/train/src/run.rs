@@ -2,12 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use data::Part;
+use data::{Draws, Order, Part};
 use nn::Module;
 use plan::Progress;
-use stages::{Metric, Target};
-use torch::weights;
+use stages::{Metric, Precision, Target};
+use torch::{Kind, weights};
 
+use crate::average::Averaged;
 use crate::batch::Loader;
 use crate::checkpoint::Tensors;
 use crate::criterion::Criterion;
@@ -23,6 +24,8 @@ pub(crate) struct Run<'a> {
     pub(crate) loader: Loader<'a>,
     pub(crate) train: Vec<u32>,
     valid: Vec<u32>,
+    /// Rows of a batch.
+    pub(crate) size: usize,
     /// How training rows are drawn, where it is not each of them once an epoch.
     pub(crate) sampler: Option<Sampler>,
     pub(crate) metrics: Vec<Metric>,
@@ -66,21 +69,26 @@ impl<'a> Run<'a> {
         let labels = loader.labels(&train)?;
         let sampler = sample.map(|weights| Sampler::of(weights, &train, &labels, job.dataset.description()));
         let sampler = sampler.transpose()?;
-        Ok(Run { module, job, loader, train, valid, sampler, metrics, criterion })
+        let module = module.multiplying_in(match job.training.precision {
+            Precision::Float32 => Kind::Float,
+            Precision::Bfloat16 => Kind::BFloat16,
+            Precision::Float16 => Kind::Half,
+        });
+        Ok(Run { module, job, loader, train, valid, size: 1, sampler, metrics, criterion })
     }
 
     /// What a checkpoint must be of to be gone on from.
     pub(crate) fn identity(&self) -> Result<String, Error> {
         let Job { dataset, training, loss, seed, .. } = self.job;
-        let all = (self.module.network(), training, loss, seed, dataset.description());
+        let all = (self.module.network(), training.way(), loss, seed, dataset.description());
         let text = serde_json::to_vec(&all).map_err(|error| Error::Setting(error.to_string()))?;
         Ok(blake3::hash(&text).to_hex().to_string())
     }
 
     /// What is to be said of a step that asks for more rows than there are.
     pub(crate) fn too_few_rows(&self) -> Option<String> {
-        let batch = &self.job.training.batch;
-        let (step, rows) = (batch.size.saturating_mul(batch.accumulate), self.train.len());
+        let accumulate = self.job.training.batch.accumulate;
+        let (step, rows) = (self.size.saturating_mul(accumulate), self.train.len());
         (step > rows).then(|| {
             format!(
                 "a step of {step} rows takes in all {rows} training rows, so every epoch is a single step"
@@ -105,6 +113,23 @@ impl<'a> Run<'a> {
             }
         }
         Ok(found)
+    }
+
+    /// Puts averaged weights into the module, with the statistics that its batch norms have under them.
+    pub(crate) fn show(&self, average: &Averaged, epoch: usize) -> Result<(), Error> {
+        average.assign(&self.module)?;
+        if !(average.wants_statistics() && self.module.moves_statistics()) {
+            return Ok(());
+        }
+        let Job { training: settings, seed, .. } = self.job;
+        let (size, buckets) = (self.size, settings.batch.buckets);
+        let order = Order::Sequential;
+        let batches = data::batches(&self.loader.lengths, &self.train, size, buckets, false, order);
+        for (nth, rows) in (1..).zip(&batches) {
+            let draw = Draws::new(seed, "statistics", &[epoch as u64, nth]).u64();
+            self.module.gather_statistics(&self.loader.inputs(rows)?, draw, nth)?;
+        }
+        Ok(())
     }
 
     /// Asserts that frozen tensors kept their bits and that every trainable parameter moved.

@@ -100,13 +100,27 @@ impl Setup {
         threads: usize,
         progress: &mut dyn FnMut(Progress) -> ControlFlow<()>,
     ) -> Result<Fitted, Error> {
+        self.fit_on(training, checkpoint, None, threads, progress)
+    }
+
+    /// `kept`: the checkpoint folder of another training.
+    fn fit_on(
+        &self,
+        training: &Training,
+        checkpoint: &str,
+        kept: Option<&str>,
+        threads: usize,
+        progress: &mut dyn FnMut(Progress) -> ControlFlow<()>,
+    ) -> Result<Fitted, Error> {
         let checkpoint = self.folder.path().join(checkpoint);
+        let kept = kept.map(|kept| self.folder.path().join(kept));
         let job = Job {
             dataset: &self.dataset,
             training,
             loss: &Loss::of(Target::Binary),
             seed: 5,
             checkpoint: &checkpoint,
+            kept: kept.as_deref(),
             threads,
         };
         fit(Module::new(&self.network, 5, Device::Cpu).unwrap(), job, progress)
@@ -171,11 +185,13 @@ fn a_problem_that_can_be_learnt_is_learnt() {
 #[test]
 fn threads_change_no_bit() {
     let setup = Setup::new();
-    let training = training(json!({ "clip-gradient": { "norm": 1.0 } }));
-    let one = setup.fit(&training, "one", 1, &mut on).unwrap();
-    for threads in [2, 4] {
-        let other = setup.fit(&training, &format!("threads-{threads}"), threads, &mut on).unwrap();
-        assert_same_bits(&one, &other);
+    for precision in ["float32", "bfloat16"] {
+        let training = training(json!({ "clip-gradient": { "norm": 1.0 }, "precision": precision }));
+        let one = setup.fit(&training, &format!("{precision}-one"), 1, &mut on).unwrap();
+        for threads in [2, 4] {
+            let other = setup.fit(&training, &format!("{precision}-{threads}"), threads, &mut on).unwrap();
+            assert_same_bits(&one, &other);
+        }
     }
 }
 
@@ -410,4 +426,180 @@ fn sampled_rows_are_balanced_and_resume_to_the_same_bits() {
         predict(&whole.module, &setup.dataset, &setup.dataset.rows_of(Some(Part::Valid))).unwrap();
     let positive = logits.iter().filter(|logit| **logit > 0.0).count() as f64 / logits.len() as f64;
     assert!(positive > 0.6, "{positive}");
+}
+
+#[test]
+fn averages_are_measured_and_resume_to_the_same_bits() {
+    let setup = Setup::new();
+    for average in [json!({ "kind": "ema", "decay": 0.9 }), json!({ "kind": "swa", "from": 2 })] {
+        let early = json!({ "patience": 10 });
+        let training = training(json!({ "average": average, "epochs": 4, "early-stopping": early }));
+        let kind = average["kind"].as_str().unwrap();
+        let whole = setup.fit(&training, &format!("{kind}-whole"), 2, &mut on).unwrap();
+        // the kept weights are those that were measured
+        let kept = evaluate(&whole.module, &setup.dataset, Part::Valid, &Loss::of(Target::Binary), &[]);
+        let measured = whole.history[whole.epoch].metrics["valid"]["loss"];
+        assert_eq!(kept.unwrap()["loss"], measured);
+        for stop in 1..=4 {
+            let checkpoint = format!("{kind}-{stop}");
+            let stopped = setup.fit(&training, &checkpoint, 1, &mut |progress| match progress {
+                Progress::Epoch { epoch, .. } if epoch == stop => ControlFlow::Break(()),
+                _ => ControlFlow::Continue(()),
+            });
+            assert!(matches!(stopped, Err(Error::Stopped)));
+            let fitted = setup.fit(&training, &checkpoint, 1, &mut on).unwrap();
+            assert_same_bits(&fitted, &whole);
+            assert_eq!(fitted.history, whole.history);
+        }
+        // without early stopping the last epoch's average is kept, also when nothing is left to do
+        let mut plain = training.clone();
+        plain.early_stopping = None;
+        let last = setup.fit(&plain, &format!("{kind}-last"), 1, &mut on).unwrap();
+        assert_same_bits(&setup.fit(&plain, &format!("{kind}-last"), 1, &mut on).unwrap(), &last);
+        let kept = evaluate(&last.module, &setup.dataset, Part::Valid, &Loss::of(Target::Binary), &[]);
+        assert_eq!(kept.unwrap()["loss"], last.history[4].metrics["valid"]["loss"]);
+    }
+}
+
+#[test]
+fn a_longer_training_continues_a_shorter_one_to_the_same_bits() {
+    let setup = Setup::new();
+    for (name, more) in [
+        ("plain", json!({})),
+        ("stopping", json!({ "early-stopping": { "patience": 9, "metric": "auc" } })),
+        (
+            "ema",
+            json!({ "average": { "kind": "ema", "decay": 0.9 }, "batch": { "size": 16, "accumulate": 2 } }),
+        ),
+    ] {
+        let of = |epochs: usize| {
+            let mut all = more.clone();
+            all["epochs"] = json!(epochs);
+            training(all)
+        };
+        let [short, long, whole] = ["short", "long", "whole"].map(|part| format!("{name}-{part}"));
+        setup.fit(&of(2), &short, 1, &mut on).unwrap();
+        let mut resumed = vec![];
+        let longer = setup.fit_on(&of(4), &long, Some(&short), 2, &mut |progress| {
+            if let Progress::Resumed { epoch } = progress {
+                resumed.push(epoch);
+            }
+            ControlFlow::Continue(())
+        });
+        assert_eq!(resumed, [2]);
+        let (longer, whole) = (longer.unwrap(), setup.fit(&of(4), &whole, 1, &mut on).unwrap());
+        assert_same_bits(&longer, &whole);
+        assert_eq!((&longer.history, longer.epoch), (&whole.history, whole.epoch));
+        // what was kept stays as it was
+        assert!(setup.folder.path().join(short).join("epoch-2").exists());
+    }
+}
+
+#[test]
+fn patience_is_decided_again_from_the_history() {
+    let setup = Setup::new();
+    let of = |patience: usize| {
+        training(json!({
+            "epochs": 200,
+            "optimizer": { "kind": "adam", "lr": 5e-2 },
+            "early-stopping": { "patience": patience, "metric": "loss" },
+        }))
+    };
+    let patient = setup.fit(&of(12), "patient", 2, &mut on).unwrap();
+    // the least patience that comes as far as the best epoch
+    let losses: Vec<f64> = patient.history.iter().map(|record| record.metrics["valid"]["loss"]).collect();
+    let (mut best, mut patience) = (1, 1);
+    for (epoch, &loss) in losses.iter().enumerate().take(patient.epoch + 1).skip(2) {
+        if loss < losses[best] {
+            patience = patience.max(epoch - best);
+            best = epoch;
+        }
+    }
+    assert!(best == patient.epoch && patience < 12, "another setup is needed for this test");
+    // what stops earlier with the same best needs no step
+    let mut trained = false;
+    let decided = setup.fit_on(&of(patience), "decided", Some("patient"), 2, &mut |progress| {
+        trained |= matches!(progress, Progress::Step { .. } | Progress::Epoch { .. });
+        ControlFlow::Continue(())
+    });
+    let (decided, fresh) = (decided.unwrap(), setup.fit(&of(patience), "fresh", 2, &mut on).unwrap());
+    assert!(!trained);
+    assert_eq!((&decided.history, decided.epoch), (&fresh.history, fresh.epoch));
+    let (one, other) = (decided.module.weights().unwrap(), fresh.module.weights().unwrap());
+    assert!(one.keys().all(|name| torch::weights::bytes_equal(&one[name], &other[name]).unwrap()));
+    // and more patience goes on
+    let longer = setup.fit_on(&of(12), "longer", Some("fresh"), 2, &mut on).unwrap();
+    assert_same_bits(&longer, &patient);
+    assert_eq!(longer.history, patient.history);
+}
+
+#[test]
+fn what_was_not_kept_is_trained_again() {
+    let setup = Setup::new();
+    let of = |epochs: usize| training(json!({ "epochs": epochs }));
+    setup.fit(&of(3), "three", 1, &mut on).unwrap();
+    let mut told = vec![];
+    let shorter = setup.fit_on(&of(2), "two", Some("three"), 1, &mut |progress| {
+        if let Progress::Note { text } | Progress::Warning { text } = progress {
+            told.push(text);
+        }
+        ControlFlow::Continue(())
+    });
+    assert_same_bits(&shorter.unwrap(), &setup.fit(&of(2), "two-fresh", 1, &mut on).unwrap());
+    // a damaged state is no state
+    let path = setup.folder.path().join("three/epoch-3/tensors.safetensors");
+    let bytes = fs::read(&path).unwrap();
+    fs::write(&path, &bytes[..bytes.len() - 1]).unwrap();
+    let longer = setup.fit_on(&of(4), "four", Some("three"), 1, &mut |progress| {
+        if let Progress::Note { text } | Progress::Warning { text } = progress {
+            told.push(text);
+        }
+        ControlFlow::Continue(())
+    });
+    assert_same_bits(&longer.unwrap(), &setup.fit(&of(4), "four-fresh", 1, &mut on).unwrap());
+    assert_eq!(
+        told,
+        [
+            "trains from the start: an earlier training went on to epoch 3, and kept no weights of epoch 2",
+            "the checkpoint is not used, training starts over: its tensors are damaged",
+        ]
+    );
+}
+
+#[test]
+fn sixteen_bit_floats_of_small_range_need_a_gpu() {
+    let setup = Setup::new();
+    let error = setup.fit(&training(json!({ "precision": "float16" })), "half", 1, &mut on).unwrap_err();
+    assert_eq!(error.to_string(), "training in float16 needs a GPU");
+}
+
+#[test]
+fn a_found_rate_learns_and_resumes_to_the_same_bits() {
+    let setup = Setup::new();
+    let training = training(json!({ "epochs": 4, "optimizer": { "kind": "adam", "lr": "find" } }));
+    let whole = setup.fit(&training, "found-whole", 2, &mut on).unwrap();
+    let found = whole.rate.clone().unwrap();
+    assert!((1e-4..1.0).contains(&found.lr), "{}", found.lr);
+    assert!(whole.history[4].metrics["valid"]["auc"] > 0.9);
+    // the test leaves no trace: the same rate as a number gives the same weights
+    let mut given = training.clone();
+    given.optimizer = given.optimizer.with_lr(found.lr);
+    assert_same_bits(&setup.fit(&given, "given", 1, &mut on).unwrap(), &whole);
+    for stop in 1..=2 {
+        let checkpoint = format!("found-{stop}");
+        let stopped = setup.fit(&training, &checkpoint, 1, &mut |progress| match progress {
+            Progress::Epoch { epoch, .. } if epoch == stop => ControlFlow::Break(()),
+            _ => ControlFlow::Continue(()),
+        });
+        assert!(matches!(stopped, Err(Error::Stopped)));
+        let mut tested = false;
+        let resumed = setup.fit(&training, &checkpoint, 1, &mut |progress| {
+            tested |= matches!(progress, Progress::Step { phase, .. } if phase == "learning rate");
+            ControlFlow::Continue(())
+        });
+        let resumed = resumed.unwrap();
+        assert!(!tested);
+        assert_same_bits(&resumed, &whole);
+        assert_eq!(resumed.rate.as_ref(), Some(&found));
+    }
 }

@@ -25,6 +25,10 @@ struct Reference {
     rows: Vec<(f64, f64, u32)>,
     start: Named,
     accumulated: Named,
+    ema: Named,
+    swa: Named,
+    bfloat16: Named,
+    float32: Named,
 }
 
 fn reference() -> Reference {
@@ -48,10 +52,10 @@ fn dataset(folder: &Path, rows: &[(f64, f64, u32)]) -> Dataset {
     Dataset::open(folder).unwrap()
 }
 
-fn network() -> Network {
+fn network(batch_norm: bool) -> Network {
     let layers = json!([
         { "name": "both", "kind": "concat", "input": ["x", "y"] },
-        { "name": "hidden", "kind": "dense", "units": 3, "activation": "tanh" },
+        { "name": "hidden", "kind": "dense", "units": 3, "activation": "tanh", "batch-norm": batch_norm },
         { "name": "output", "kind": "dense", "units": 1 },
     ]);
     Network {
@@ -64,14 +68,20 @@ fn network() -> Network {
 
 /// Trains from the reference's weights on the reference's rows; also what was told.
 fn trained(training: Value, loss: Value) -> (Fitted, Vec<Progress>) {
+    trained_network(&network(false), training, loss)
+}
+
+fn trained_network(network: &Network, training: Value, loss: Value) -> (Fitted, Vec<Progress>) {
     let reference = reference();
     let folder = tempfile::tempdir().unwrap();
     let dataset = dataset(folder.path(), &reference.rows);
-    let fresh = Module::new(&network(), 1, Device::Cpu).unwrap().weights().unwrap();
-    let weights = fresh.iter().map(|(name, tensor)| {
-        (name.clone(), Tensor::from_slice(&reference.start[name]).reshape(tensor.size()))
+    let fresh = Module::new(network, 1, Device::Cpu).unwrap().weights().unwrap();
+    // batch norms start with the same constants as PyTorch's
+    let weights = fresh.into_iter().map(|(name, tensor)| match reference.start.get(&name) {
+        Some(start) => (name, Tensor::from_slice(start).reshape(tensor.size())),
+        None => (name, tensor),
     });
-    let module = Module::with_weights(&network(), &weights.collect(), Device::Cpu).unwrap();
+    let module = Module::with_weights(network, &weights.collect(), Device::Cpu).unwrap();
     let training: Training = serde_json::from_value(training).unwrap();
     let mut told = vec![];
     let job = Job {
@@ -80,6 +90,7 @@ fn trained(training: Value, loss: Value) -> (Fitted, Vec<Progress>) {
         loss: &serde_json::from_value(loss).unwrap(),
         seed: 5,
         checkpoint: &folder.path().join("checkpoint"),
+        kept: None,
         threads: 1,
     };
     let fitted = fit(module, job, &mut |progress| {
@@ -111,6 +122,50 @@ fn accumulated_batches_are_one_batch() {
             trained(json!({ "epochs": 6, "batch": batch, "optimizer": optimizer }), weighted.clone());
         assert_near(&fitted.module.weights().unwrap(), &reference().accumulated, 1e-5);
     }
+}
+
+#[test]
+fn averages_are_those_of_pytorch() {
+    let training = |average: Value| {
+        let optimizer = json!({ "kind": "sgd", "lr": 0.5, "momentum": 0.9 });
+        json!({ "epochs": 6, "batch": { "size": 10 }, "optimizer": optimizer, "average": average })
+    };
+    let (fitted, _) =
+        trained(training(json!({ "kind": "ema", "decay": 0.8 })), json!("binary-cross-entropy"));
+    assert_near(&fitted.module.weights().unwrap(), &reference().ema, 1e-5);
+    let swa = training(json!({ "kind": "swa", "from": 3 }));
+    let (fitted, _) = trained_network(&network(true), swa, json!("binary-cross-entropy"));
+    assert_near(&fitted.module.weights().unwrap(), &reference().swa, 1e-5);
+}
+
+#[test]
+fn bfloat16_is_of_products_alone() {
+    let optimizer = json!({ "kind": "sgd", "lr": 0.5, "momentum": 0.9 });
+    let trained = |precision: &str| {
+        let training =
+            json!({ "epochs": 6, "batch": { "size": 10 }, "optimizer": optimizer, "precision": precision });
+        trained(training, json!("binary-cross-entropy")).0.module.weights().unwrap()
+    };
+    let reference = reference();
+    assert_near(&trained("float32"), &reference.float32, 1e-5);
+    // a sum that is rounded the other way is 2^-8 off
+    assert_near(&trained("bfloat16"), &reference.bfloat16, 2e-3);
+    let off = |name: &str| {
+        let pairs = reference.float32[name].iter().zip(&reference.bfloat16[name]);
+        pairs.map(|(one, other)| (one - other).abs()).fold(0.0, f32::max)
+    };
+    assert!(off("hidden.weight") > 2e-3, "{}", off("hidden.weight"));
+}
+
+#[test]
+fn a_cpu_takes_64_rows() {
+    let of = |size: Value| {
+        trained(json!({ "epochs": 1, "batch": { "size": size } }), json!("binary-cross-entropy"))
+    };
+    let ((auto, _), (given, _)) = (of(json!("auto")), of(json!(64)));
+    assert_eq!((auto.batch_size, given.batch_size), (64, 64));
+    let (auto, given) = (auto.module.weights().unwrap(), given.module.weights().unwrap());
+    assert!(auto.keys().all(|name| torch::weights::bytes_equal(&auto[name], &given[name]).unwrap()));
 }
 
 #[test]

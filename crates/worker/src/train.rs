@@ -8,7 +8,7 @@ use network::{Input, Network};
 use nn::Module;
 use plan::{Artifact, ArtifactKind, Blame, Outcome, StageError, Task};
 use report::Series;
-use stages::{Finetune, Loss, Metric, Target, Train, Training};
+use stages::{BatchSize, Finetune, Loss, Metric, Target, Train, Training};
 use train::{EpochRecord, Fitted, Job};
 
 use crate::Report;
@@ -65,6 +65,7 @@ fn run(
         loss: &loss,
         seed: task.seed,
         checkpoint: &task.checkpoint,
+        kept: task.kept.as_deref(),
         threads: task.threads,
     };
     let fitted = train::fit(module, job, &mut |progress| {
@@ -117,6 +118,21 @@ fn write(
             write_picture(&folder, &name, &picture)?;
         }
     }
+    if let Some(found) = &fitted.rate {
+        write_json(&folder, "find.json", found)?;
+        let curve = Series {
+            name: "smoothed loss".to_owned(),
+            xs: found.rates.iter().map(|rate| rate.log10()).collect(),
+            ys: found.losses.clone(),
+        };
+        let title = format!("range test: learning rate {:.2e}", found.lr);
+        let picture = report::curves(&[curve], "log10 of the learning rate", "loss", &title).or_stage()?;
+        write_picture(&folder, "find", &picture)?;
+        outputs.summary("lr", found.lr);
+    }
+    if !matches!(training.batch.size, BatchSize::Rows(_)) {
+        outputs.summary("batch size", fitted.batch_size as f64);
+    }
     outputs.summary("epoch", fitted.epoch as f64);
     if let Some(record) = fitted.history.iter().find(|record| record.epoch == fitted.epoch) {
         for (part, metrics) in &record.metrics {
@@ -164,7 +180,7 @@ pub(crate) fn columns(data: &Dataset) -> BTreeMap<String, Input> {
 /// Whose turn it is after an error of training.
 pub(crate) fn blame(error: &train::Error) -> Blame {
     match error {
-        train::Error::Io { .. } => Blame::Environment,
+        train::Error::Io { .. } | train::Error::Half | train::Error::NoRoom => Blame::Environment,
         train::Error::NoRows(_)
         | train::Error::NoLabel
         | train::Error::Classes { .. }

@@ -270,7 +270,15 @@ fn history(store: &Store, made: &Made) -> Result<Option<History>> {
     }
     metrics.sort_by_key(|(metric, _)| (metric != "loss", metric.clone()));
     let kept = history.kept.map(|epoch| epoch as f64);
-    Ok(Some(History { stage: made.stage.name.clone(), kept, metrics }))
+    let range_test = made.json(store, "history", "find.json")?.map(|found| {
+        let numbers = |key: &str| {
+            let values = found[key].as_array().into_iter().flatten();
+            values.map(|value| value.as_f64().unwrap_or(f64::NAN)).collect()
+        };
+        let losses = Series { name: "smoothed loss".to_owned(), xs: numbers("rates"), ys: numbers("losses") };
+        (found["lr"].as_f64().unwrap_or(f64::NAN), losses)
+    });
+    Ok(Some(History { stage: made.stage.name.clone(), kept, metrics, range_test }))
 }
 
 fn importances(store: &Store, made: &Made) -> Result<Option<Importances>> {

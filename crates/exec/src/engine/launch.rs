@@ -87,13 +87,14 @@ impl Engine<'_> {
         } else if forced {
             vec!["forced".to_owned()]
         } else {
-            changes(self.store, &self.plan.name, &stage.name, &key.document)
+            changes(self.store, &self.plan.name, stage, &key.document)
         };
         if forced {
             self.store.drop_partial(&key.digest).map_err(|error| from_store(&error))?;
         }
         let staging = self.store.stage_dir().map_err(|error| from_store(&error))?;
         let partial = self.store.partial(&key.digest).map_err(|error| from_store(&error))?;
+        let kept = key.way.as_ref().filter(|_| !forced).and_then(|way| self.store.kept(way));
         let task = Task {
             stage: stage.name.clone(),
             kind: stage.kind.clone(),
@@ -103,6 +104,7 @@ impl Engine<'_> {
             seed: stage.seed.unwrap_or_default(),
             out: staging.path().to_owned(),
             checkpoint: partial.clone(),
+            kept: kept.map(|kept| kept.path),
             threads,
             device: self.options.workers.device.clone(),
         };

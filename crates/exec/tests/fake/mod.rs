@@ -71,6 +71,9 @@ fn perform(task: &Task) -> Result<Outcome, StageError> {
         writeln!(log, "{}", task.stage).unwrap();
     }
     let kept = task.checkpoint.join("epoch");
+    if let Some(folder) = &task.kept {
+        fs::write(&kept, fs::read_to_string(folder.join("epoch")).unwrap()).unwrap();
+    }
     if let Ok(epoch) = fs::read_to_string(&kept) {
         say(&FromWorker::Progress(Progress::Resumed { epoch: epoch.parse().unwrap() }));
     } else if let Some(epoch) = script.checkpoint {

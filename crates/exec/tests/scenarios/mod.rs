@@ -9,13 +9,13 @@ use std::time::Duration;
 
 use exec::{End, Event, Force, Options, Summary, Verdict, What, Workers};
 use libtest_mimic::{Failed, Trial};
-use plan::{ArtifactKind, Blame, Input, Origin, Plan, Port, Progress, Source, Stage};
+use plan::{ArtifactKind, Blame, Extent, Input, Origin, Plan, Port, Progress, Source, Stage};
 use serde_json::{Value, json};
 use store::{RunInfo, RunOutcome, RunState, Store};
 use tempfile::TempDir;
 
 pub(crate) fn all() -> Vec<Trial> {
-    let trials: [(&str, fn()); 18] = [
+    let trials: [(&str, fn()); 20] = [
         ("a_second_run_is_all_hits", a_second_run_is_all_hits),
         ("a_changed_param_reruns_what_follows", a_changed_param_reruns_what_follows),
         ("equal_bytes_stop_the_reruns", equal_bytes_stop_the_reruns),
@@ -27,6 +27,8 @@ pub(crate) fn all() -> Vec<Trial> {
         ("a_crash_ends_one_stage", a_crash_ends_one_stage),
         ("a_killed_worker_is_the_environment", a_killed_worker_is_the_environment),
         ("a_broken_stage_goes_on_from_its_checkpoint", a_broken_stage_goes_on_from_its_checkpoint),
+        ("a_longer_stage_continues_a_shorter_one", a_longer_stage_continues_a_shorter_one),
+        ("what_bounds_a_stage_is_said", what_bounds_a_stage_is_said),
         ("jobs_overlap", jobs_overlap),
         ("jobs_change_no_digest", jobs_change_no_digest),
         ("two_runs_share_the_work", two_runs_share_the_work),
@@ -85,6 +87,7 @@ impl Bench {
             outputs: vec![Port { name: "out".into(), kind: ArtifactKind::Dataset }],
             seed: None,
             numeric: false,
+            extent: None,
         }
     }
 
@@ -181,7 +184,7 @@ fn a_changed_param_reruns_what_follows() {
         verdicts,
         [
             Verdict::Hit,
-            Verdict::Miss { changes: changes.clone(), resumes: false },
+            Verdict::Miss { changes: changes.clone(), resumes: false, continues: None },
             Verdict::Unknown { because: "b".into(), changes: vec![] },
         ]
     );
@@ -330,7 +333,10 @@ fn a_broken_stage_goes_on_from_its_checkpoint() {
     });
     assert!(stopped.unwrap().interrupted);
     let explained = exec::explain(&plan, &bench.store(), &workers()).unwrap();
-    assert_eq!(explained[0].verdict, Verdict::Miss { changes: vec!["new".into()], resumes: true });
+    assert_eq!(
+        explained[0].verdict,
+        Verdict::Miss { changes: vec!["new".into()], resumes: true, continues: None }
+    );
     fs::write(&gate, "").unwrap();
     let resumed = |events: &[Event]| {
         events.iter().any(|event| {
@@ -341,6 +347,57 @@ fn a_broken_stage_goes_on_from_its_checkpoint() {
     assert!(summary.ran() == 1 && resumed(&events));
     let (_, events) = bench.run_as(&plan, 1, Force::All);
     assert!(!resumed(&events), "a finished stage's checkpoint is gone");
+}
+
+/// A stage of so many epochs that leaves a checkpoint after the fourth.
+fn of_epochs(bench: &Bench, epochs: usize, bound: Option<&str>) -> Plan {
+    let mut stage = bench.stage("a", &[], json!({ "checkpoint": 4, "epochs": epochs, "text": "x" }));
+    let mut way = stage.params.clone();
+    way["epochs"] = json!(if bound.is_some() { epochs } else { 0 });
+    stage.extent = Some(Extent { epochs, way, bound: bound.map(ToOwned::to_owned) });
+    bench.plan(vec![stage])
+}
+
+/// The first stage's verdict, and from which epoch it went on when it ran.
+fn explained_and_run(bench: &Bench, plan: &Plan, force: Force) -> (Verdict, Option<usize>) {
+    let verdict = exec::explain(plan, &bench.store(), &workers()).unwrap().remove(0).verdict;
+    let (summary, events) = bench.run_as(plan, 1, force);
+    assert_eq!(summary.ran(), 1);
+    let resumed = events.iter().find_map(|event| match &event.what {
+        What::Progress { progress: Progress::Resumed { epoch }, .. } => Some(*epoch),
+        _ => None,
+    });
+    (verdict, resumed)
+}
+
+fn a_longer_stage_continues_a_shorter_one() {
+    let bench = Bench::new();
+    let miss = |changes: &[&str], continues| {
+        let changes = changes.iter().map(ToString::to_string).collect();
+        Verdict::Miss { changes, resumes: false, continues }
+    };
+    let run = |epochs, force| explained_and_run(&bench, &of_epochs(&bench, epochs, None), force);
+    assert_eq!(run(4, Force::None), (miss(&["new"], None), None));
+    assert_eq!(run(9, Force::None), (miss(&["params.epochs: 4 -> 9"], Some(4)), Some(4)));
+    assert_eq!(run(9, Force::All), (Verdict::Hit, None), "what is forced starts anew");
+    // Fewer epochs are the worker's to decide.
+    assert_eq!(run(3, Force::None), (miss(&["params.epochs: 9 -> 3"], None), Some(4)));
+    let usage = bench.store().du().unwrap();
+    assert_eq!((usage.kept.count, usage.partials.count), (1, 0));
+    // What was kept goes when its result does.
+    let results = bench.path("store/results");
+    fs::remove_dir_all(results).unwrap();
+    bench.store().verify(true).unwrap();
+    assert_eq!(bench.store().du().unwrap().kept.count, 0);
+    assert_eq!(run(9, Force::None).1, None);
+}
+
+fn what_bounds_a_stage_is_said() {
+    let bench = Bench::new();
+    let run = |epochs| explained_and_run(&bench, &of_epochs(&bench, epochs, Some("a cosine")), Force::None);
+    run(4);
+    let changes = vec!["params.epochs: 4 -> 9, from the start: a cosine".to_owned()];
+    assert_eq!(run(9), (Verdict::Miss { changes, resumes: false, continues: None }, None));
 }
 
 fn jobs_overlap() {

@@ -1,7 +1,7 @@
 //! Convolutions.
 
 use network::Window;
-use torch::Tensor;
+use torch::{Kind, Tensor};
 
 use super::{At, Value};
 
@@ -18,19 +18,20 @@ pub(super) fn conv(at: &At<'_>, windows: &[Window], groups: usize) -> Value {
 
 /// `[batch, channels, axes...]` to `[batch, units, axes...]`.
 fn convolve(at: &At<'_>, input: &Tensor, windows: &[Window], groups: usize) -> Tensor {
-    let (weight, bias) = (at.param(0), at.has_param(1));
+    let (weight, bias) = (at.factor(at.param(0)), at.has_param(1).map(|bias| at.factor(bias)));
     let each = |of: fn(&Window) -> usize| windows.iter().map(|window| of(window) as i64).collect::<Vec<_>>();
     let (stride, dilation) = (each(|window| window.stride), each(|window| window.dilation));
     let mut padding = each(|window| window.padding[0]);
-    let mut padded = input.shallow_clone();
+    let mut padded = at.factor(input);
     if windows.iter().any(|window| window.padding[0] != window.padding[1]) {
         // libtorch counts from the last axis, and takes the same number at both ends only.
         let ends = windows.iter().rev().flat_map(|window| window.padding).map(|zeros| zeros as i64);
         padded = padded.constant_pad_nd(ends.collect::<Vec<_>>());
         padding.fill(0);
     }
-    match windows.len() {
-        1 => padded.conv1d(weight, bias, stride, padding, dilation, groups as i64),
-        _ => padded.conv2d(weight, bias, stride, padding, dilation, groups as i64),
-    }
+    let found = match windows.len() {
+        1 => padded.conv1d(&weight, bias.as_ref(), stride, padding, dilation, groups as i64),
+        _ => padded.conv2d(&weight, bias.as_ref(), stride, padding, dilation, groups as i64),
+    };
+    found.to_kind(Kind::Float)
 }

@@ -2,7 +2,7 @@
 
 use torch::{Kind, Tensor};
 
-use super::{At, Value};
+use super::{At, Mode, Value};
 use crate::module::uses_running_statistics;
 
 /// PyTorch's `BatchNorm1d` and `BatchNorm2d`, over the valid steps of a sequence. A training batch with one value a
@@ -10,6 +10,10 @@ use crate::module::uses_running_statistics;
 /// such a batch).
 pub(super) fn batch(at: &At<'_>, epsilon: f64, momentum: f64) -> Value {
     let part = |part: usize| Some(at.param(part));
+    let momentum = match at.mode {
+        Mode::Train { share: Some(share), .. } => share,
+        _ => momentum,
+    };
     let moves = at.is_training() && !uses_running_statistics(at.node(), &at.module.network.frozen);
     let norm = |input: &Tensor| {
         let values: i64 = input.size().iter().product();

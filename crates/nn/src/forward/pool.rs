@@ -22,13 +22,15 @@ pub(super) fn global(at: &At<'_>, pooling: Pooling) -> Tensor {
 /// The sum of valid steps weighed by softmax(score · tanh(projection x + bias)).
 pub(super) fn attention(at: &At<'_>) -> Result<Tensor, Error> {
     let (input, lengths) = (at.tensor(), at.lengths()?);
-    let scores = input.linear(at.param(0), Some(at.param(1))).tanh().linear::<&Tensor>(at.param(2), None);
+    let scores = at.linear(input, at.param(0), Some(at.param(1))).tanh();
+    let scores = at.linear(&scores, at.param(2), None);
     let valid = lengths.valid(input);
     // A row without valid steps keeps its scores, so that no gradient is undefined; its result is 0 all the same.
     let empty = lengths.count.eq(0).to_device(input.device()).reshape([-1, 1, 1]);
     let scores = scores.masked_fill(&valid.logical_or(&empty).logical_not(), f64::NEG_INFINITY);
     let weights = scores.softmax(1, Kind::Float).transpose(1, 2);
-    let sums = weights.bmm(&input.where_scalarother(&valid, 0.0)).squeeze_dim(1);
+    let values = at.factor(&input.where_scalarother(&valid, 0.0));
+    let sums = at.factor(&weights).bmm(&values).to_kind(Kind::Float).squeeze_dim(1);
     Ok(lengths.without_empty(&sums))
 }
 

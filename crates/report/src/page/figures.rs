@@ -27,6 +27,7 @@ pub(super) fn histories(histories: &[History]) -> Vec<Group> {
             .metrics
             .iter()
             .filter_map(|(metric, series)| curve(history, metric, series))
+            .chain(history.range_test.as_ref().and_then(|(lr, losses)| range_test(*lr, losses)))
             .collect(),
     });
     groups.filter(|group| !group.figures.is_empty()).collect()
@@ -48,6 +49,25 @@ fn curve(history: &History, metric: &str, series: &[Series]) -> Option<Figure> {
         ..Plot::default()
     };
     figure(metric, &plot)
+}
+
+/// Losses by the logarithm of the learning rate.
+fn range_test(lr: f64, losses: &Series) -> Option<Figure> {
+    let line = Line {
+        name: losses.name.clone(),
+        note: format!("learning rate {lr:.2e}"),
+        points: losses.xs.iter().map(|rate| rate.log10()).zip(losses.ys.iter().copied()).collect(),
+        extra: vec![],
+        series: 0,
+    };
+    let plot = Plot {
+        size: SMALL,
+        names: ["log10 of the learning rate", "loss", ""].map(str::to_owned),
+        mark: Some((lr.log10(), "found")),
+        lines: vec![line],
+        ..Plot::default()
+    };
+    figure("learning rate", &plot)
 }
 
 fn figure(title: &str, plot: &Plot) -> Option<Figure> {

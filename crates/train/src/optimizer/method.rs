@@ -289,7 +289,7 @@ mod tests {
             let mut own: Vec<Vec<f32>> = state.iter().map(values::floats).collect::<Result<_, _>>().unwrap();
             for at in 1..=20 {
                 let gradient: Vec<f32> = (0..50).map(|unit| (at as f32 + unit as f32).sin()).collect();
-                method.push(at, settings.lr());
+                method.push(at, settings.lr().unwrap());
                 method.device(&tensor, &mut state, &Tensor::from_slice(&gradient)).unwrap();
                 let slices = std::iter::once(&mut weights).chain(&mut own).map(|all| &mut all[..]).collect();
                 method.dense(&pool, slices, &gradient);
@@ -315,7 +315,7 @@ mod tests {
                 let mut method = method(&settings, settings.weight_decay());
                 let mut all = [gradient.clone(), vec![0.0; count], vec![0.0; count]];
                 for step in 1..=3 {
-                    method.push(step, settings.lr());
+                    method.push(step, settings.lr().unwrap());
                     method.dense(&pool, all.iter_mut().map(|all| &mut all[..]).collect(), &gradient);
                 }
                 all.map(|all| all.into_iter().map(f32::to_bits).collect::<Vec<_>>())

@@ -57,7 +57,8 @@ impl Optimizer {
         if let Some((key, message)) = settings.problem() {
             return Err(Error::Setting(format!("{key}: {message}")));
         }
-        let group = Group { method: method(settings, settings.weight_decay()), lr: settings.lr(), step: 0 };
+        let lr = settings.lr().ok_or_else(|| Error::Setting("lr: it is yet to be found".to_owned()))?;
+        let group = Group { method: method(settings, settings.weight_decay()), lr, step: 0 };
         let groups = vec![group];
         let mut slots = BTreeMap::new();
         let tables = module.tables();
@@ -77,12 +78,18 @@ impl Optimizer {
             .num_threads(threads.max(1))
             .build()
             .map_err(|error| Error::Setting(format!("cannot start {threads} threads: {error}")))?;
-        Ok(Optimizer { lr: settings.lr(), groups, slots, pool })
+        Ok(Optimizer { lr, groups, slots, pool })
     }
 
     /// The learning rate of the next step.
     pub fn rate(&self) -> f64 {
         self.lr
+    }
+
+    /// Changes the learning rate from the next step on.
+    pub(crate) fn set_rate(&mut self, lr: f64) {
+        self.lr = lr;
+        self.groups.iter_mut().for_each(|group| group.lr = lr);
     }
 
     /// Makes up the steps that the rows `ids` of a table missed: called before a batch looks at them.
