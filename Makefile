@@ -21,11 +21,11 @@ export OMP_WAIT_POLICY ?= passive
 PIPELINE := target/release/pipeline
 
 .DEFAULT_GOAL := help
-.PHONY: help quickstart build test lint deny libtorch libtorch-cuda bench flagship clean-store requirements data
+.PHONY: help quickstart build test lint deny libtorch libtorch-cuda bench tables flagship clean-store requirements data
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
-	@echo "  DATA=folder where flagship and bench find imdb.csv and hotel-reviews.csv; PYTHON=, STORE= as you like"
+	@echo "  DATA=folder where flagship, bench and tables find their files; PYTHON=, STORE= as you like"
 
 quickstart: build ## Install what is missing, build, and run the whole tutorial in small
 	$(PIPELINE) sample target/sample
@@ -58,6 +58,9 @@ libtorch-cuda: requirements ## Add libtorch's CUDA libraries (2.5 GB to download
 bench: data build $(BENCH_SETUP) ## Measure against pandas, PyTorch and scikit-learn: make bench DATA=folder
 	$(BENCH_PYTHON) benches/run.py --data-dir $(DATA) --pipeline $(PIPELINE)
 
+tables: data build $(BENCH_SETUP) ## Text with columns beside scikit-learn, CatBoost and PyTorch: make tables DATA=folder
+	$(BENCH_PYTHON) benches/tables.py --data-dir $(DATA) --pipeline $(PIPELINE)
+
 flagship: data build ## The tutorial on real reviews: make flagship DATA=folder
 	$(PIPELINE) run recipes/imdb-to-hotel.toml --data-dir $(DATA) --store $(STORE)
 
@@ -77,8 +80,11 @@ requirements:
 	@command -v c++ >/dev/null || { echo "setup: error: a C++ compiler (c++) is missing"; exit 1; }
 	@command -v $(PYTHON) >/dev/null || { echo "setup: error: $(PYTHON) is missing (PYTHON= names another)"; exit 1; }
 
+bench flagship: FILES := imdb.csv hotel-reviews.csv
+tables: FILES := clothing-reviews.csv drug-reviews-train.tsv drug-reviews-test.tsv hotel-opinions.csv
+
 data:
 	@test -n "$(DATA)" || { echo "error: say where the reviews are: make $(MAKECMDGOALS) DATA=folder (see docs/setup.md)"; exit 2; }
-	@for file in imdb.csv hotel-reviews.csv; do \
+	@for file in $(FILES); do \
 		test -f "$(DATA)/$$file" || { echo "error: there is no $(DATA)/$$file"; exit 2; }; \
 	done

@@ -102,7 +102,7 @@ impl Means {
     ) -> (Self, Dense) {
         let outputs = outputs(labels, classes, rows.iter().copied());
         let width = outputs.len();
-        let folds = folds(target, labels, rows);
+        let folds = folds(target.folds, target.seed, labels, rows);
         let mut means = vec![0.0; categories.len() * width];
         let mut overall = vec![0.0; width];
         let mut own = vec![0.0; rows.len() * width];
@@ -147,7 +147,7 @@ impl Means {
 }
 
 /// The fold of each training row: as many rows in each, and of each class where the label has classes.
-fn folds(target: &Target, labels: &Labels, rows: &[usize]) -> Vec<usize> {
+pub(crate) fn folds(count: usize, seed: u64, labels: &Labels, rows: &[usize]) -> Vec<usize> {
     let mut by_class = BTreeMap::<i32, Vec<usize>>::new();
     for (at, &row) in rows.iter().enumerate() {
         let class = match labels {
@@ -159,9 +159,9 @@ fn folds(target: &Target, labels: &Labels, rows: &[usize]) -> Vec<usize> {
     let mut folds = vec![0; rows.len()];
     let mut dealt = 0;
     for (class, mut members) in by_class {
-        Draws::new(target.seed, "target folds", &[class as u64]).shuffle(&mut members);
+        Draws::new(seed, "target folds", &[class as u64]).shuffle(&mut members);
         for member in members {
-            folds[member] = dealt % target.folds;
+            folds[member] = dealt % count;
             dealt += 1;
         }
     }

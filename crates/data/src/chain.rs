@@ -13,10 +13,11 @@ use crate::category::{Means, bucket, frequent, most_frequent, place};
 use crate::check::check_chain;
 use crate::encoded::{EncodedColumn, Sequences};
 use crate::error::Error;
+use crate::evidence::Evidence;
 use crate::label::{Labels, parse_number};
 use crate::moment::Form;
 use crate::numbers::{Learnt, Trouble, apply, learn, width};
-use crate::step::{ColumnType, Count, Date, Impute, Index, Step, Target, TfIdf};
+use crate::step::{ColumnType, Count, Date, Impute, Index, NaiveBayes, Step, Target, TfIdf};
 use crate::table::Table;
 use crate::terms::{Cutter, Terms};
 use crate::text::{TextStep, Tokenizer, clean};
@@ -101,6 +102,12 @@ enum Head<'a> {
     Ordinal,
     OneHot,
     Target(&'a Target),
+    NaiveBayes {
+        tokenizer: Tokenizer,
+        limit: usize,
+        count: Count,
+        bayes: &'a NaiveBayes,
+    },
     Terms {
         tokenizer: Tokenizer,
         limit: usize,
@@ -157,6 +164,10 @@ impl<'a> Chain<'a> {
                 }
                 Step::Count(of) => End::Block(count(of.clone(), None), tail),
                 Step::TfIdf(of) => End::Block(count(of.words(), Some(of)), tail),
+                Step::NaiveBayes(bayes) => {
+                    let (tokenizer, count) = (Tokenizer::Whitespace, bayes.words());
+                    End::Block(Head::NaiveBayes { tokenizer, limit: kept, count, bayes }, tail)
+                }
                 _ => continue,
             });
             break;
@@ -164,6 +175,9 @@ impl<'a> Chain<'a> {
         let end = match end {
             Some(End::Block(Head::Terms { limit, count, tf_idf, .. }, tail)) => {
                 End::Block(Head::Terms { tokenizer, limit, count, tf_idf }, tail)
+            }
+            Some(End::Block(Head::NaiveBayes { limit, count, bayes, .. }, tail)) => {
+                End::Block(Head::NaiveBayes { tokenizer, limit, count, bayes }, tail)
             }
             Some(end) => end,
             None => {
@@ -177,7 +191,7 @@ impl<'a> Chain<'a> {
 
     /// Whether the chain learns from the label.
     pub(crate) fn needs_label(&self) -> bool {
-        matches!(self.end, End::Block(Head::Target(_), _))
+        matches!(self.end, End::Block(Head::Target(_) | Head::NaiveBayes { .. }, _))
     }
 
     /// The steps on text, ready to run. `learn` says what a step that learns has learnt, given the steps before it.
@@ -289,6 +303,16 @@ impl<'a> Chain<'a> {
                 let (means, own) = Means::learn(target, categories, &codes, label, &rows);
                 (Learnt::Means(means), Some(own))
             }
+            Head::NaiveBayes { tokenizer, limit, count, bayes } => {
+                let Some(label) = label else { return Err(Error::NoLabel) };
+                let cutter = Cutter { tokenizer, limit: *limit, n_grams: count.n_grams };
+                let nothing = |_| Error::NothingToLearn { column: self.name.into(), step: "naive-bayes" };
+                let terms = Terms::learn(count, None, &cutter, &cells).map_err(nothing)?;
+                let words = terms.apply(count, None, &cutter, &cells);
+                let rows: Vec<usize> = (0..cells.len()).map(|at| cells.row(at)).collect();
+                let (evidence, own) = Evidence::learn(bayes, terms, &words, label, &rows);
+                (Learnt::Evidence(evidence), Some(own))
+            }
             Head::Terms { tokenizer, limit, count, tf_idf } => {
                 let cutter = Cutter { tokenizer, limit: *limit, n_grams: count.n_grams };
                 let terms = Terms::learn(count, *tf_idf, &cutter, &cells);
@@ -368,6 +392,10 @@ impl<'a> Chain<'a> {
             (Head::Target(_), Learnt::Means(means)) => Block::Dense(read(means.width(), &|cell, into| {
                 into.copy_from_slice(means.of(cell));
             })),
+            (Head::NaiveBayes { tokenizer, limit, count, .. }, Learnt::Evidence(evidence)) => {
+                let cutter = Cutter { tokenizer, limit: *limit, n_grams: count.n_grams };
+                Block::Dense(evidence.apply(&evidence.terms().apply(count, None, &cutter, &cells)))
+            }
             (Head::Terms { tokenizer, limit, count, tf_idf }, Learnt::Terms(terms)) => {
                 let cutter = Cutter { tokenizer, limit: *limit, n_grams: count.n_grams };
                 Block::Sparse(terms.apply(count, *tf_idf, &cutter, &cells))
@@ -482,6 +510,9 @@ impl<'a> Chain<'a> {
                         Some(cells.len())
                     }
                     (Head::Target(_), Learnt::Means(means)) if means.sound() => Some(means.width()),
+                    (Head::NaiveBayes { .. }, Learnt::Evidence(evidence)) if evidence.sound() => {
+                        Some(evidence.width())
+                    }
                     (Head::Terms { tf_idf, .. }, Learnt::Terms(terms))
                         if terms.sound(tf_idf.is_some_and(|tf_idf| tf_idf.idf)) =>
                     {
@@ -509,6 +540,7 @@ impl<'a> Chain<'a> {
             (_, Some(Learnt::Categories(cells))) if matches!(head, Head::OneHot) => cells.clone(),
             (_, Some(Learnt::Terms(terms))) => terms.words().to_vec(),
             (_, Some(Learnt::Means(means))) => places(means.width()),
+            (_, Some(Learnt::Evidence(evidence))) => places(evidence.width()),
             _ => places(1),
         };
         for step in *tail {

@@ -5,7 +5,7 @@
 use regex::Regex;
 
 use crate::moment::Form;
-use crate::step::{ColumnType, Count, Date, Fill, Impute, ImputeFitted, Index, Step, Tokenize};
+use crate::step::{ColumnType, Count, Date, Fill, Impute, ImputeFitted, Index, NaiveBayes, Step, Tokenize};
 
 /// Something wrong with a chain: at which step, what, and what to do about it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -203,6 +203,7 @@ impl Check {
             Step::Date(date) => self.date(at, step, date),
             Step::Count(count) => self.words(at, step, count),
             Step::TfIdf(tf_idf) => self.words(at, step, &tf_idf.words()),
+            Step::NaiveBayes(bayes) => self.evidence(at, step, bayes),
             Step::Standardize | Step::MinMax | Step::Robust | Step::Log => self.numbers(at, step),
             Step::ClipQuantiles([low, high]) => {
                 self.numbers(at, step);
@@ -336,6 +337,20 @@ impl Check {
         if matches!(self.state, State::Tokens | State::Text | State::Indices) {
             self.state = State::Sparse;
             self.column = Some(ColumnType::Sparse { width: None });
+        }
+    }
+
+    fn evidence(&mut self, at: usize, step: &Step, bayes: &NaiveBayes) {
+        self.words(at, step, &bayes.words());
+        if bayes.folds < 2 {
+            self.problem(at, "`folds` must be at least 2", "10 is usual");
+        }
+        if !bayes.alpha.is_finite() || bayes.alpha <= 0.0 {
+            self.problem(at, "`alpha` must be above 0", "1 is usual");
+        }
+        if self.state == State::Sparse {
+            self.state = State::Numbers;
+            self.column = Some(ColumnType::Vector { width: None });
         }
     }
 

@@ -18,6 +18,7 @@ mod decode;
 mod delimited;
 mod encoded;
 mod error;
+mod evidence;
 mod fence;
 mod label;
 mod lines;
@@ -28,11 +29,13 @@ mod packed;
 mod part;
 mod paths;
 mod pca;
+mod principal;
 mod random;
 mod scan;
 mod source;
 mod split;
 mod step;
+mod subspace;
 mod table;
 mod terms;
 mod text;
@@ -50,12 +53,13 @@ pub use error::{Error, Place};
 pub use label::{FittedLabel, LabelKind, Labels};
 pub use part::{Part, Split};
 pub use paths::{Paths, is_pattern, matching, pattern_in};
+pub use principal::Principal;
 pub use random::Draws;
 pub use source::{Format, Problem, Source, TextFiles, UNPACKED_LIMIT};
 pub use split::assign;
 pub use step::{
-    Bins, ColumnType, Count, Cut, Date, DatePart, Fill, Frequent, Impute, ImputeFitted, Index, Norm, Pca,
-    Replace, Step, Target, TfIdf, Tokenize,
+    Bins, ColumnType, Count, Cut, Date, DatePart, Fill, Frequent, Impute, ImputeFitted, Index, NaiveBayes,
+    Norm, Pca, Replace, Step, Target, TfIdf, Tokenize,
 };
 pub use table::{Table, header, header_of, unknown_column};
 pub use transform::{Fitted, FittedColumn, LearntSteps, Spec, Transform};

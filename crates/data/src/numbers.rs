@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::block::{Block, Dense};
 use crate::category::Means;
+use crate::evidence::Evidence;
 use crate::pca::Directions;
 use crate::step::{Bins, Cut, Fill, Impute, ImputeFitted, Step};
 use crate::terms::Terms;
@@ -37,6 +38,7 @@ pub(crate) enum Learnt {
     Means(Means),
     Terms(Terms),
     Directions(Directions),
+    Evidence(Evidence),
 }
 
 /// Why a step cannot learn or cannot be carried out.

@@ -1,9 +1,9 @@
 //! Principal components of the training rows.
 //!
-//! Method: the eigenvectors of the covariance matrix, by Householder's reduction to a tridiagonal matrix and
-//! implicit QL steps (Bowdler, Martin, Reinsch and Wilkinson, "The QR and QL algorithms for symmetric matrices",
-//! Numerische Mathematik 11, 1968). Each direction's sign is such that its entry of largest absolute value is
-//! positive, as scikit-learn's.
+//! Method: up to 4096 numbers a row the eigenvectors of the covariance matrix, by Householder's reduction to a
+//! tridiagonal matrix and implicit QL steps (Bowdler, Martin, Reinsch and Wilkinson, "The QR and QL algorithms for
+//! symmetric matrices", Numerische Mathematik 11, 1968); beyond that subspace iteration. Each direction's sign is such
+//! that its entry of largest absolute value is positive, as scikit-learn's.
 
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use crate::block::{Block, Dense};
 use crate::numbers::Trouble;
 use crate::step::Pca;
+use crate::subspace::Wide;
 
 /// The directions in which the training rows vary most.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -22,7 +23,7 @@ pub(crate) struct Directions {
     directions: Vec<Vec<f64>>,
 }
 
-/// The covariance matrix of wider rows takes too much memory and time.
+/// The covariance matrix of wider rows takes too much memory and time: their leading directions are found without it.
 const MOST: usize = 4096;
 
 impl Directions {
@@ -30,7 +31,7 @@ impl Directions {
         let rows = rows(block);
         let width = block.width();
         let components = pca.components;
-        if rows < 2 || components > width.min(rows) || width > MOST {
+        if rows < 2 || components > width.min(rows) {
             return Err(Trouble::Directions(rows, width));
         }
         let mut mean = vec![0.0; width];
@@ -38,19 +39,19 @@ impl Directions {
             each(block, row, |place, x| mean[place] += x);
         }
         mean.iter_mut().for_each(|sum| *sum /= rows as f64);
-        let mut covariance = covariance(block, &mean);
-        covariance.iter_mut().for_each(|sum| *sum /= (rows - 1) as f64);
-        let values = eigen(&mut covariance, width);
-        // Falling eigenvalues; the matrix holds the vectors as columns.
-        let mut order: Vec<usize> = (0..width).collect();
-        order.sort_by(|left, right| values[*right].total_cmp(&values[*left]));
-        let directions = order[..components].iter().map(|&at| {
-            let vector: Vec<f64> = (0..width).map(|place| covariance[place * width + at]).collect();
-            let largest =
-                vector.iter().fold(0.0, |most: f64, x| if x.abs() > most.abs() { *x } else { most });
-            let deviation = if pca.whiten { values[at].max(f64::EPSILON).sqrt() } else { 1.0 };
-            let scale = largest.signum() / deviation;
-            vector.into_iter().map(|x| x * scale).collect()
+        let degrees = (rows - 1) as f64;
+        let (variances, directions) = if width > MOST {
+            let wide = Wide::new(rows, mean.clone(), |row, tell| each(block, row, tell));
+            let (products, directions) = wide.leading(components);
+            (products.into_iter().map(|product| product / degrees).collect(), directions)
+        } else {
+            let mut covariance = covariance(block, &mean);
+            covariance.iter_mut().for_each(|sum| *sum /= degrees);
+            leading(covariance, width, components)
+        };
+        let directions = directions.into_iter().zip(variances).map(|(vector, variance)| {
+            let deviation = if pca.whiten { variance.max(f64::EPSILON).sqrt() } else { 1.0 };
+            upright(vector).into_iter().map(|x| x / deviation).collect()
         });
         Ok(Self { mean, directions: directions.collect() })
     }
@@ -99,7 +100,7 @@ fn each(block: &Block, row: usize, mut of: impl FnMut(usize, f64)) {
 
 /// The sums of products of distances to the mean, `[width, width]`. Each line of the matrix is summed over the rows
 /// in order, so that threads do not matter.
-fn covariance(block: &Block, mean: &[f64]) -> Vec<f64> {
+pub(crate) fn covariance(block: &Block, mean: &[f64]) -> Vec<f64> {
     let width = mean.len();
     let mut sums = vec![0.0; width * width];
     let count = rows(block) as f64;
@@ -125,8 +126,24 @@ fn covariance(block: &Block, mean: &[f64]) -> Vec<f64> {
     sums
 }
 
+/// A direction with the sign for which its entry of largest absolute value is positive.
+pub(crate) fn upright(vector: Vec<f64>) -> Vec<f64> {
+    let largest = vector.iter().fold(0.0, |most: f64, x| if x.abs() > most.abs() { *x } else { most });
+    vector.into_iter().map(|x| x * largest.signum()).collect()
+}
+
+/// The largest eigenvalues of a symmetric matrix, falling, and their vectors.
+pub(crate) fn leading(mut matrix: Vec<f64>, width: usize, count: usize) -> (Vec<f64>, Vec<Vec<f64>>) {
+    let values = eigen(&mut matrix, width);
+    // The matrix holds the vectors as columns.
+    let mut order: Vec<usize> = (0..width).collect();
+    order.sort_by(|left, right| values[*right].total_cmp(&values[*left]));
+    let vector = |at: &usize| (0..width).map(|place| matrix[place * width + at]).collect();
+    (order[..count].iter().map(|at| values[*at]).collect(), order[..count].iter().map(vector).collect())
+}
+
 /// The eigenvalues of a symmetric matrix `[n, n]`, in whose place its eigenvectors are put as columns.
-fn eigen(matrix: &mut [f64], n: usize) -> Vec<f64> {
+pub(crate) fn eigen(matrix: &mut [f64], n: usize) -> Vec<f64> {
     let (mut values, mut beside) = tridiagonal(matrix, n);
     ql(matrix, &mut values, &mut beside, n);
     values

@@ -49,6 +49,8 @@ pub enum Step {
     /// Turn tokens into a vector of word counts weighted by how rare the words are. As scikit-learn's
     /// `TfidfVectorizer`.
     TfIdf(TfIdf),
+    /// Turn tokens into what they say of the label, by naive Bayes: one number for two classes, else one a class.
+    NaiveBayes(NaiveBayes),
     /// Subtract the training rows' mean and divide by their standard deviation. As scikit-learn's `StandardScaler`.
     Standardize,
     /// Move the training rows' smallest number to 0 and their largest to 1. As scikit-learn's `MinMaxScaler`.
@@ -257,6 +259,64 @@ impl TfIdf {
     }
 }
 
+/// How words speak of the label: the log-odds of multinomial naive Bayes on whether a row has a word, as scikit-learn's
+/// `MultinomialNB` after a binary `CountVectorizer` (Wang and Manning 2012); of a label that is a number, the log-odds of
+/// lying above its mean.
+///
+/// Each training row gets them from the training rows in the other folds, so that no row sees its own label; all other
+/// rows get them from all training rows. So trees and networks can weigh them against other columns.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct NaiveBayes {
+    /// The fewest and the most tokens in a row that make a word: `[1, 2]` is single words and pairs.
+    #[serde(default = "single")]
+    pub n_grams: [usize; 2],
+    /// Words that fewer training rows have are left out.
+    #[serde(default = "one")]
+    #[schemars(range(min = 1))]
+    pub min_df: u64,
+    /// Words that a larger share of the training rows has are left out.
+    #[serde(default = "whole")]
+    #[schemars(range(min = 0.0, max = 1.0))]
+    pub max_df: f64,
+    /// At most this many words, the most frequent ones of the training rows.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1))]
+    pub max_features: Option<usize>,
+    /// Rows that every word is taken to have in each class beside those that have it.
+    #[serde(default = "one_row")]
+    #[schemars(extend("exclusiveMinimum" = 0.0))]
+    pub alpha: f64,
+    /// Folds of the training rows.
+    #[serde(default = "ten")]
+    #[schemars(range(min = 2))]
+    pub folds: usize,
+    /// Seed of the draw of the folds.
+    #[serde(default)]
+    pub seed: u64,
+}
+
+impl NaiveBayes {
+    /// Which words speak.
+    pub(crate) fn words(&self) -> Count {
+        Count {
+            n_grams: self.n_grams,
+            min_df: self.min_df,
+            max_df: self.max_df,
+            max_features: self.max_features,
+            binary: true,
+        }
+    }
+}
+
+fn one_row() -> f64 {
+    1.0
+}
+
+fn ten() -> usize {
+    10
+}
+
 /// The length of a vector.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
@@ -293,7 +353,8 @@ pub enum Cut {
     Uniform,
 }
 
-/// How vectors are projected.
+/// How vectors are projected. Of more than 4096 numbers a row the directions are found by subspace iteration, to about
+/// seven digits of their variances.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Pca {
@@ -424,6 +485,7 @@ impl Step {
             Self::Date(_) => "date",
             Self::Count(_) => "count",
             Self::TfIdf(_) => "tf-idf",
+            Self::NaiveBayes(_) => "naive-bayes",
             Self::Standardize => "standardize",
             Self::MinMax => "min-max",
             Self::Robust => "robust",
@@ -452,7 +514,7 @@ mod tests {
         let text = r#"["lowercase","strip-html","category","number","ordinal","one-hot","standardize","min-max",
             "robust","log",{"impute":""},{"impute":{"with":"mean"}},{"replace":{"pattern":"a","with":""}},
             {"tokenize":"whitespace"},{"index":{}},{"clip":1},{"pad":1},{"frequent":{}},{"hash":9},{"target":{}},
-            {"date":{"parts":["day-of-year"]}},{"count":{}},{"tf-idf":{"norm":"none"}},
+            {"date":{"parts":["day-of-year"]}},{"count":{}},{"tf-idf":{"norm":"none"}},{"naive-bayes":{}},
             {"clip-quantiles":[0.1,0.9]},{"bins":{"count":3,"by":"uniform"}},{"pca":{"components":2}}]"#;
         let steps: Vec<serde_json::Value> = serde_json::from_str(text).unwrap();
         for value in steps {

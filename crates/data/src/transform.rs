@@ -98,14 +98,20 @@ impl FittedColumn {
         }
     }
 
-    /// What each number of a vector is: a category, a word, a part of a date; its place where it has no name. None
-    /// where the column is no vector.
+    /// What each number of a vector is: a category, a word, a part of a date; its place where it has no name. Of a
+    /// category, what each index is. None where the column is neither.
     ///
     /// # Errors
     /// When the column is not what was fitted.
     pub fn names(&self) -> Result<Option<Vec<String>>, Error> {
         match &self.fitted {
             Fitted::Numbers(learnt) => Ok(Chain::new("", &self.steps)?.names(&learnt.0)),
+            Fitted::Dictionary(values) => {
+                Ok(Some(["<unk>".to_owned()].into_iter().chain(values.iter().cloned()).collect()))
+            }
+            Fitted::Hash(buckets) => Ok(Some(
+                ["<unk>".to_owned()].into_iter().chain((1..=*buckets).map(|at| at.to_string())).collect(),
+            )),
             _ => Ok(None),
         }
     }

@@ -165,12 +165,14 @@ fn numbers_of_vectors_have_names() {
         let work = Work::new();
         let (table, parts) = work.table(&case.cells, case.label.as_deref(), case.train);
         let transform = Transform::fit(&table, &parts, &spec(case)).unwrap();
-        let names = transform.columns()["x"].names().unwrap();
-        assert!(names.iter().all(|names| names.len() == case.expected[0].len()), "{name}");
+        let column = &transform.columns()["x"];
+        let names = column.names().unwrap();
+        let size = column.vocabulary_size().unwrap_or(case.expected[0].len());
+        assert!(names.iter().all(|names| names.len() == size), "{name}");
         names
     };
     assert_eq!(names("standardize"), None);
-    assert_eq!(names("hash"), None);
+    assert_eq!(names("hash").unwrap()[..2], ["<unk>", "1"]);
     assert_eq!(names("impute with indicator").unwrap(), ["0", "0 missing"]);
     assert_eq!(names("frequent and one-hot").unwrap()[0], "<unk>");
     assert_eq!(names("date").unwrap()[4], "day-of-year");

@@ -23,14 +23,16 @@ pub enum ArtifactKind {
     History,
     /// One vector a row.
     Features,
-    /// A gradient-boosted head.
-    Booster,
+    /// A model on features and columns: boosted trees, a linear model, neighbours.
+    Head,
     /// Measured metrics.
     Metrics,
     /// One prediction a row.
     Predictions,
     /// Points in the plane.
     Projection,
+    /// Rows by cluster.
+    Clusters,
     /// A table of approaches.
     Comparison,
     /// Files for other programs.
@@ -46,10 +48,11 @@ impl ArtifactKind {
             ArtifactKind::Network => "network",
             ArtifactKind::History => "history",
             ArtifactKind::Features => "features",
-            ArtifactKind::Booster => "booster",
+            ArtifactKind::Head => "head",
             ArtifactKind::Metrics => "metrics",
             ArtifactKind::Predictions => "predictions",
             ArtifactKind::Projection => "projection",
+            ArtifactKind::Clusters => "clusters",
             ArtifactKind::Comparison => "comparison",
             ArtifactKind::Export => "export",
         }

@@ -220,7 +220,7 @@ fn suggestion(name: &str, known: &BTreeSet<&str>, what: &str) -> String {
     }
 }
 
-/// `a network or a booster`.
+/// `a network or a head`.
 fn kinds(kinds: &[ArtifactKind]) -> String {
     let words: Vec<String> = kinds
         .iter()

@@ -73,7 +73,7 @@ fn a_boosted_head_brings_its_features_and_columns() {
                 "hotel-tokens@new.tsv: data<-[hotels@new.tsv] fitted<-hotel-tokens.transform".to_owned(),
                 "features@new.tsv: network<-encoder.network data<-hotel-tokens@new.tsv.dataset".to_owned(),
                 format!(
-                    "{stage}: model<-boosted.booster data<-hotel-tokens@new.tsv.dataset \
+                    "{stage}: model<-boosted.head data<-hotel-tokens@new.tsv.dataset \
                      features<-features@new.tsv.features"
                 ),
             ]

@@ -2,21 +2,20 @@
 
 use std::collections::BTreeMap;
 
-use data::{ColumnType, Part};
-use network::nearest;
-use plan::{ArtifactKind, Diagnostic};
+use data::Part;
+use plan::Diagnostic;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::check::Context;
-use crate::fact::{BoosterFact, DatasetFact, Fact};
+use crate::fact::Fact;
+use crate::inputs::Inputs;
 use crate::table::{Params, Reference, Stage};
-use crate::train::trained_on;
 
 /// Boosts trees (LightGBM) on features and on numeric and categorical columns. Categories are turned into
 /// cross-fitted target statistics, so that no row sees its own label.
 ///
-/// Binary, multiclass and regression follow from the label. Output: `booster`, with importances.
+/// Binary, multiclass and regression follow from the label. Output: `head`, with importances.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct GradientBoosting {
@@ -67,35 +66,18 @@ pub struct GradientBoosting {
 
 impl Stage for GradientBoosting {
     fn references(&self, _: &BTreeMap<String, Params>) -> Vec<Reference> {
-        let data = Reference::new("data", &self.data, &[ArtifactKind::Dataset]);
-        let features = Reference::list("features", &self.features, &[ArtifactKind::Features]);
-        std::iter::once(data).chain(features).collect()
+        self.inputs().references()
     }
 
     fn check(&self, context: &mut Context<'_>) -> Vec<(&'static str, Fact)> {
-        let Some(data) = context.dataset(&self.data) else { return vec![] };
-        let columns = self.columns(&data, context);
-        if columns.is_empty() && self.features.is_empty() {
-            let place = context.place("data");
-            let message = "there is nothing to grow trees on";
-            let hint = "name `features` of a stage, or encode some columns as category or number";
-            context.report(Diagnostic::new("no-columns", place, message).hint(hint));
-        }
-        let Some(label) = data.label.clone() else {
-            let message = "the data has no label to train on";
-            let hint = "add `label = \"...\"` to the preprocess stage";
-            context.report(Diagnostic::new("no-label", context.place("data"), message).hint(hint));
-            return vec![];
-        };
+        let Some((data, head)) = self.inputs().check_head(context) else { return vec![] };
         if self.early_stopping.is_some() && !data.parts.contains(&Part::Valid) {
             let message =
                 format!("early stopping watches the valid part, which `{}` does not have", data.rows.source);
             let diagnostic = Diagnostic::new("unknown-part", context.place("early-stopping"), message);
             context.report(diagnostic.hint("add it to the source's split"));
         }
-        let Some((widths, fitted)) = joined(&self.features, &data, context) else { return vec![] };
-        let fitted = fitted.union(&trained_on(&data));
-        vec![("booster", Fact::Booster(BoosterFact { widths, columns, label: label.kind, fitted }))]
+        vec![("head", Fact::Head(head))]
     }
 
     fn seed(&self) -> Option<u64> {
@@ -104,51 +86,10 @@ impl Stage for GradientBoosting {
 }
 
 impl GradientBoosting {
-    fn columns(&self, data: &DatasetFact, context: &mut Context<'_>) -> Vec<String> {
-        let usable = |name: &String| !matches!(data.columns[name], ColumnType::Sequence { .. });
-        let all: Vec<String> = data.columns.keys().filter(|name| usable(name)).cloned().collect();
-        let Some(columns) = &self.columns else { return all };
-        for (index, name) in columns.iter().enumerate().filter(|(_, name)| !all.contains(name)) {
-            let place = context.inside(["columns".into(), index.into()]);
-            let diagnostic = if data.columns.contains_key(name) {
-                let message = format!("`{name}` is a sequence, and trees take categories and numbers");
-                Diagnostic::new("column-type", place, message).hint("extract features from it with a network")
-            } else {
-                let hint = match nearest(name, all.iter().map(String::as_str)) {
-                    Some(near) => format!("did you mean `{near}`?"),
-                    None => "encode it in the preprocess stage as \"category\" or \"number\"".to_owned(),
-                };
-                Diagnostic::new("missing-column", place, format!("the data has no encoded column `{name}`"))
-                    .hint(hint)
-            };
-            context.report(diagnostic);
-        }
-        columns.clone()
+    /// What it is fitted on.
+    pub fn inputs(&self) -> Inputs<'_> {
+        Inputs { data: &self.data, features: &self.features, columns: self.columns.as_deref() }
     }
-}
-
-/// Widths of features and the rows they were fitted on; reports features of other rows than the data's.
-pub(crate) fn joined(
-    features: &[String],
-    data: &DatasetFact,
-    context: &mut Context<'_>,
-) -> Option<(Vec<Option<usize>>, crate::RowSet)> {
-    let facts: Option<Vec<_>> = features.iter().map(|stage| context.features(stage)).collect();
-    let facts = facts?;
-    let mut fitted = data.fitted.clone();
-    for (index, fact) in facts.iter().enumerate() {
-        if (&fact.rows.file, &fact.rows.split) != (&data.rows.file, &data.rows.split) {
-            let place = context.inside(["features".into(), index.into()]);
-            let message = format!(
-                "`{}` holds features of `{}`, but the data's rows are of `{}`",
-                features[index], fact.rows.source, data.rows.source
-            );
-            let hint = "extract the features from the same rows";
-            context.report(Diagnostic::new("other-rows", place, message).hint(hint));
-        }
-        fitted = fitted.union(&fact.fitted);
-    }
-    Some((facts.iter().map(|fact| fact.width).collect(), fitted))
 }
 
 fn rounds() -> usize {

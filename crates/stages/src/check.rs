@@ -6,7 +6,7 @@ use data::{ColumnType, Part, Source};
 use network::{Network, nearest};
 use plan::{ArtifactKind, Diagnostic, Place, Segment};
 
-use crate::fact::{BoosterFact, DatasetFact, Fact, FeaturesFact, LabelFact, NetworkFact};
+use crate::fact::{DatasetFact, Fact, FeaturesFact, HeadFact, LabelFact, NetworkFact};
 use crate::metric::Metric;
 use crate::rows::{RowSet, Rows};
 
@@ -122,10 +122,10 @@ impl Context<'_> {
         }
     }
 
-    /// The gradient-boosted head that a stage makes.
-    pub fn booster(&self, stage: &str) -> Option<BoosterFact> {
-        match self.fact(stage, ArtifactKind::Booster)? {
-            Fact::Booster(fact) => Some(fact.clone()),
+    /// The head that a stage makes.
+    pub fn head(&self, stage: &str) -> Option<HeadFact> {
+        match self.fact(stage, ArtifactKind::Head)? {
+            Fact::Head(fact) => Some(fact.clone()),
             _ => None,
         }
     }

@@ -1,4 +1,4 @@
-//! `evaluate`: metrics of a network or a boosted head on rows that it has not seen.
+//! `evaluate`: metrics of a network or a head on rows that it has not seen.
 
 use std::collections::BTreeMap;
 
@@ -8,28 +8,28 @@ use plan::{ArtifactKind, Diagnostic, Place};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::boosting::joined;
 use crate::check::Context;
 use crate::fact::{DatasetFact, Fact};
 use crate::features::fits;
+use crate::inputs::joined;
 use crate::measuring::{Calibrate, Confidence, Threshold, check_calibration, check_threshold};
 use crate::metric::Metric;
 use crate::rows::RowSet;
 use crate::table::{Params, Reference, Stage};
 use crate::train::check_metric;
 
-/// Measures a network or a gradient-boosted head on rows that nothing was fitted on.
+/// Measures a network or a head on rows that nothing was fitted on.
 ///
 /// Output: `metrics`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Evaluate {
-    /// The network or the boosted head.
+    /// The network or the head.
     pub model: String,
-    /// The encoded rows; for a boosted head by default those it was trained on.
+    /// The encoded rows; for a head by default those it was trained on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub data: Option<String>,
-    /// Features for a boosted head; by default those it was trained on.
+    /// Features for a head; by default those it was trained on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub features: Option<Vec<String>>,
     /// Which rows; by default the test part, else the valid part, else all.
@@ -108,15 +108,14 @@ impl Evaluate {
     }
 }
 
-/// References of a stage that applies a model: a boosted head brings its own data and features unless told otherwise.
+/// References of a stage that applies a model: a head brings its own data and features unless told otherwise.
 pub(crate) fn model_references(
     model: &str,
     data: Option<&str>,
     features: Option<&[String]>,
     stages: &BTreeMap<String, Params>,
 ) -> Vec<Reference> {
-    let mut references =
-        vec![Reference::new("model", model, &[ArtifactKind::Network, ArtifactKind::Booster])];
+    let mut references = vec![Reference::new("model", model, &[ArtifactKind::Network, ArtifactKind::Head])];
     let (implied_data, implied_features) = implied(model, stages);
     let implied =
         |port, name: &str, accepts| Reference { port, key: ("model", None), name: name.to_owned(), accepts };
@@ -133,11 +132,11 @@ pub(crate) fn model_references(
     references
 }
 
-/// Data and features that a boosted head was trained on.
+/// Data and features that a head was trained on.
 fn implied(model: &str, stages: &BTreeMap<String, Params>) -> (Option<String>, Vec<String>) {
-    match stages.get(model) {
-        Some(Params::GradientBoosting(params)) => (Some(params.data.clone()), params.features.clone()),
-        _ => (None, vec![]),
+    match stages.get(model).and_then(Params::head) {
+        Some(inputs) => (Some(inputs.data.to_owned()), inputs.features.to_vec()),
+        None => (None, vec![]),
     }
 }
 
@@ -178,7 +177,7 @@ pub(crate) fn check_model(
             classes: units.map(|units| units.max(2)),
         });
     }
-    let booster = context.booster(model)?;
+    let head = context.head(model)?;
     let inputs = context.inputs.clone();
     let of_port = |port: &str| {
         inputs.iter().filter(|(p, _)| *p == port).map(|(_, name)| name.clone()).collect::<Vec<_>>()
@@ -186,8 +185,8 @@ pub(crate) fn check_model(
     let data = context.dataset(of_port("data").first()?)?;
     let (widths, fitted) = joined(&of_port("features"), &data, context)?;
     let key = if features.is_some() { "features" } else { "model" };
-    if widths.len() != booster.widths.len()
-        || widths.iter().zip(&booster.widths).any(|(a, b)| a.is_some() && b.is_some() && a != b)
+    if widths.len() != head.widths.len()
+        || widths.iter().zip(&head.widths).any(|(a, b)| a.is_some() && b.is_some() && a != b)
     {
         let show = |widths: &[Option<usize>]| {
             let widths: Vec<String> =
@@ -196,7 +195,7 @@ pub(crate) fn check_model(
         };
         let message = format!(
             "the head was trained on features of widths {}, these are {}",
-            show(&booster.widths),
+            show(&head.widths),
             show(&widths)
         );
         context.report(
@@ -204,13 +203,13 @@ pub(crate) fn check_model(
                 .hint("extract them with the same network"),
         );
     }
-    for column in booster.columns.iter().filter(|column| !data.columns.contains_key(*column)) {
+    for column in head.columns.iter().filter(|column| !data.columns.contains_key(*column)) {
         let message = format!("the head reads a column `{column}` that the data does not have");
         let hint = "encode the data with `fitted`, the transform that the head was trained with";
         let key = if features.is_some() { "data" } else { "model" };
         context.report(Diagnostic::new("missing-column", context.place(key), message).hint(hint));
     }
-    Some(Checked { fitted: booster.fitted.union(&fitted), data, label: booster.label, classes: None })
+    Some(Checked { fitted: head.fitted.union(&fitted), data, label: head.label, classes: None })
 }
 
 /// Values that a network gives a row.

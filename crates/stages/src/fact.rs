@@ -21,8 +21,8 @@ pub enum Fact {
     Network(NetworkFact),
     /// One vector a row.
     Features(FeaturesFact),
-    /// A gradient-boosted head.
-    Booster(BoosterFact),
+    /// A model on features and columns.
+    Head(HeadFact),
     /// Metrics by name.
     Metrics(Vec<Metric>),
     /// Outputs of which only the kind matters.
@@ -37,7 +37,7 @@ impl Fact {
             Fact::Transform(_) => ArtifactKind::Transform,
             Fact::Network(_) => ArtifactKind::Network,
             Fact::Features(_) => ArtifactKind::Features,
-            Fact::Booster(_) => ArtifactKind::Booster,
+            Fact::Head(_) => ArtifactKind::Head,
             Fact::Metrics(_) => ArtifactKind::Metrics,
             Fact::Plain(kind) => *kind,
         }
@@ -112,9 +112,9 @@ pub struct FeaturesFact {
     pub fitted: RowSet,
 }
 
-/// What is known of a gradient-boosted head.
+/// What is known of a head.
 #[derive(Clone, Debug, PartialEq)]
-pub struct BoosterFact {
+pub struct HeadFact {
     /// Features it was trained on, by width.
     pub widths: Vec<Option<usize>>,
     /// Columns it was trained on.

@@ -19,12 +19,12 @@ use crate::table::{Params, Reference, Stage};
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Predict {
-    /// The network or the boosted head.
+    /// The network or the head.
     pub model: String,
-    /// The encoded rows; for a boosted head by default those it was trained on.
+    /// The encoded rows; for a head by default those it was trained on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub data: Option<String>,
-    /// Features for a boosted head; by default those it was trained on.
+    /// Features for a head; by default those it was trained on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub features: Option<Vec<String>>,
     /// Which rows; by default all.

@@ -106,9 +106,10 @@ fn types(
             let diagnostic = Diagnostic::new("column-name", chain.named.clone(), message).hint(hint);
             context.report(chain.at_name(diagnostic));
         }
-        let target = chain.steps.iter().position(|step| matches!(step, Step::Target(_)));
-        if let Some(at) = target.filter(|_| !has_label && chain.first) {
-            let message = "`target` learns from the label, and there is none";
+        let learns = |step: &Step| matches!(step, Step::Target(_) | Step::NaiveBayes(_));
+        let learns = chain.steps.iter().position(learns);
+        if let Some(at) = learns.filter(|_| !has_label && chain.first) {
+            let message = format!("`{}` learns from the label, and there is none", chain.steps[at].name());
             let hint = "say which column it is: label = \"...\"";
             context.report(Diagnostic::new("chain", chain.place.join(at), message).hint(hint));
         }
@@ -161,7 +162,10 @@ impl Stage for Preprocess {
         if let Some(fitted) = &fitted {
             label = match (label, &fitted.label) {
                 (Some(label), Some(of)) => Some(LabelFact { kind: of.kind, ..label }),
-                (None, Some(of)) => self.header(source).contains(&of.column).then(|| of.clone()),
+                (None, Some(of)) => {
+                    let has = source.columns.is_none() || self.header(source).contains(&of.column);
+                    has.then(|| of.clone())
+                }
                 (label, None) => label,
             };
             for (name, column) in &fitted.columns {

@@ -10,8 +10,8 @@ use serde::de::DeserializeOwned;
 use crate::check::Context;
 use crate::fact::Fact;
 use crate::{
-    Compare, Evaluate, Export, ExtractFeatures, Finetune, Freeze, GradientBoosting, Import, LoadSubnet,
-    Predict, Preprocess, Train, Tsne, Unfreeze,
+    Cluster, Compare, Evaluate, Export, ExtractFeatures, Finetune, Freeze, GradientBoosting, Import, Inputs,
+    Knn, Linear, LoadSubnet, Predict, Preprocess, Project, Train, Tsne, Unfreeze,
 };
 
 /// What every kind's params can do.
@@ -94,6 +94,10 @@ pub enum Params {
     Unfreeze(Unfreeze),
     ExtractFeatures(ExtractFeatures),
     GradientBoosting(GradientBoosting),
+    Linear(Linear),
+    Knn(Knn),
+    Cluster(Cluster),
+    Project(Project),
     Tsne(Tsne),
     Evaluate(Evaluate),
     Predict(Predict),
@@ -213,13 +217,54 @@ pub const KINDS: &[Declaration] = &[
     },
     Declaration {
         kind: "gradient-boosting",
-        version: 1,
+        // 2: its output is called `head`.
+        version: 2,
         summary: "boosts trees on features and columns",
         draws: true,
         numeric: false,
         references: &["features", "data"],
         schema: schema::<GradientBoosting>,
         decode: |params| decode(params, Params::GradientBoosting),
+    },
+    Declaration {
+        kind: "linear",
+        version: 1,
+        summary: "fits logistic regression, ridge or elastic net on features and columns",
+        draws: false,
+        numeric: false,
+        references: &["features", "data"],
+        schema: schema::<Linear>,
+        decode: |params| decode(params, Params::Linear),
+    },
+    Declaration {
+        kind: "knn",
+        version: 1,
+        summary: "asks the nearest training rows",
+        draws: false,
+        numeric: false,
+        references: &["features", "data"],
+        schema: schema::<Knn>,
+        decode: |params| decode(params, Params::Knn),
+    },
+    Declaration {
+        kind: "cluster",
+        version: 1,
+        summary: "finds clusters of rows by k-means",
+        draws: true,
+        numeric: false,
+        references: &["features", "data"],
+        schema: schema::<Cluster>,
+        decode: |params| decode(params, Params::Cluster),
+    },
+    Declaration {
+        kind: "project",
+        version: 1,
+        summary: "draws rows in the plane of their principal components",
+        draws: false,
+        numeric: false,
+        references: &["features", "data"],
+        schema: schema::<Project>,
+        decode: |params| decode(params, Params::Project),
     },
     Declaration {
         kind: "tsne",
@@ -234,7 +279,7 @@ pub const KINDS: &[Declaration] = &[
     Declaration {
         kind: "evaluate",
         version: 3,
-        summary: "measures a network or a boosted head on rows that it has not seen",
+        summary: "measures a network or a head on rows that it has not seen",
         draws: true,
         numeric: true,
         references: &["model", "data", "features"],
@@ -293,6 +338,10 @@ impl Params {
             Params::Unfreeze(_) => "unfreeze",
             Params::ExtractFeatures(_) => "extract-features",
             Params::GradientBoosting(_) => "gradient-boosting",
+            Params::Linear(_) => "linear",
+            Params::Knn(_) => "knn",
+            Params::Cluster(_) => "cluster",
+            Params::Project(_) => "project",
             Params::Tsne(_) => "tsne",
             Params::Evaluate(_) => "evaluate",
             Params::Predict(_) => "predict",
@@ -313,10 +362,24 @@ impl Params {
             Params::Unfreeze(params) => params,
             Params::ExtractFeatures(params) => params,
             Params::GradientBoosting(params) => params,
+            Params::Linear(params) => params,
+            Params::Knn(params) => params,
+            Params::Cluster(params) => params,
+            Params::Project(params) => params,
             Params::Tsne(params) => params,
             Params::Evaluate(params) => params,
             Params::Predict(params) => params,
             Params::Compare(params) => params,
+        }
+    }
+
+    /// What a head is fitted on; none for other kinds.
+    pub fn head(&self) -> Option<Inputs<'_>> {
+        match self {
+            Params::GradientBoosting(params) => Some(params.inputs()),
+            Params::Linear(params) => Some(params.inputs()),
+            Params::Knn(params) => Some(params.inputs()),
+            _ => None,
         }
     }
 
@@ -336,6 +399,10 @@ impl Params {
             Params::Unfreeze(params) => serde_json::to_value(params),
             Params::ExtractFeatures(params) => serde_json::to_value(params),
             Params::GradientBoosting(params) => serde_json::to_value(params),
+            Params::Linear(params) => serde_json::to_value(params),
+            Params::Knn(params) => serde_json::to_value(params),
+            Params::Cluster(params) => serde_json::to_value(params),
+            Params::Project(params) => serde_json::to_value(params),
             Params::Tsne(params) => serde_json::to_value(params),
             Params::Evaluate(params) => serde_json::to_value(params),
             Params::Predict(params) => serde_json::to_value(params),

@@ -158,7 +158,7 @@ impl Tsne {
         if self.part.is_some() {
             context.part(self.part, &data);
         }
-        crate::boosting::joined(&[features.to_owned()], &data, context);
+        crate::inputs::joined(&[features.to_owned()], &data, context);
     }
 }
 

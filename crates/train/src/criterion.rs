@@ -184,7 +184,7 @@ fn log_sum_exp(logits: &[f32]) -> f64 {
 ///
 /// # Errors
 /// [`Error::UnknownClass`] when a weight is for a class that there is not.
-pub(crate) fn by_class(
+pub fn by_class(
     weights: &ClassWeights,
     classes: &[String],
     counts: &[u64],
@@ -201,7 +201,7 @@ pub(crate) fn by_class(
 }
 
 /// How many training rows there are of each class.
-pub(crate) fn trained(data: &Description) -> &[u64] {
+pub fn trained(data: &Description) -> &[u64] {
     let part = if data.parts.is_empty() { Some(&data.no_part) } else { data.parts.get(&Part::Train) };
     part.map_or(&[], |part| &part.classes)
 }

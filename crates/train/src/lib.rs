@@ -22,7 +22,7 @@ mod scaler;
 mod size;
 mod stopping;
 
-pub use criterion::Criterion;
+pub use criterion::{Criterion, by_class, trained};
 pub use error::Error;
 pub use evaluate::{evaluate, features, predict};
 pub use find::FoundRate;

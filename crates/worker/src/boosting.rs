@@ -3,15 +3,20 @@
 use std::ops::ControlFlow;
 
 use boost::{Categories, Examples, Matrix, Objective, Params, Table};
-use data::{ColumnType, Dataset, Labels, Part};
-use plan::{ArtifactKind, Blame, Outcome, Progress, StageError, Task};
+use data::{ColumnType, Dataset, Part};
+use plan::{Artifact, ArtifactKind, Outcome, Progress, StageError, Task};
 use stages::GradientBoosting;
 
 use crate::Report;
-use crate::error::OrStage;
-use crate::features::Features;
-use crate::files::{BOOSTER, Outputs, write, write_csv, write_picture};
-use crate::inputs::{artifact, dataset, named_artifacts, transform};
+use crate::design::{Goal, features, labels, training_rows};
+use crate::error::{OrStage, io};
+use crate::files::{Outputs, write, write_csv, write_picture};
+
+use crate::inputs::{artifact, dataset, file, transform};
+use crate::scores::Scores;
+
+/// The trees, with what they need to know of categories.
+pub(crate) const BOOSTER: &str = "booster.json";
 
 pub(crate) fn run(params: &GradientBoosting, task: &Task, report: Report<'_>) -> Result<Outcome, StageError> {
     let data = dataset(artifact(task, "data")?)?;
@@ -19,12 +24,14 @@ pub(crate) fn run(params: &GradientBoosting, task: &Task, report: Report<'_>) ->
         Some(columns) => columns.clone(),
         None => usable(&data),
     };
-    let train_rows = match data.description().parts.contains_key(&Part::Train) {
-        true => data.rows_of(Some(Part::Train)),
-        false => (0..data.rows() as u32).collect(),
-    };
+    let train_rows = training_rows(&data);
     let valid_rows = data.rows_of(Some(Part::Valid));
-    let (train_labels, objective) = labels(&data, &train_rows)?;
+    let (train_labels, goal) = labels(&data, &train_rows)?;
+    let objective = match goal {
+        Goal::Number => Objective::Regression,
+        Goal::Classes(2) => Objective::Binary,
+        Goal::Classes(classes) => Objective::Multiclass { classes },
+    };
     let train = table(task, &data, &columns, &train_rows)?;
     let valid = match params.early_stopping.is_some() && !valid_rows.is_empty() {
         true => Some((table(task, &data, &columns, &valid_rows)?, labels(&data, &valid_rows)?.0)),
@@ -64,7 +71,7 @@ pub(crate) fn run(params: &GradientBoosting, task: &Task, report: Report<'_>) ->
     .or_stage()?;
 
     let mut outputs = Outputs::new(task);
-    let folder = outputs.port("booster", ArtifactKind::Booster, serde_json::json!({}))?;
+    let folder = outputs.port("head", ArtifactKind::Head, serde_json::json!({}))?;
     write(&folder, BOOSTER, model.to_bytes().or_stage()?)?;
     let importances = model.importances().or_stage()?;
     let header = ["column", "gain", "splits"].map(str::to_owned);
@@ -91,48 +98,13 @@ fn usable(data: &Dataset) -> Vec<String> {
         .collect()
 }
 
-/// Labels of some rows, and what is to be predicted.
-fn labels(data: &Dataset, rows: &[u32]) -> Result<(Vec<f64>, Objective), StageError> {
-    let classes = data.description().label.as_ref().map_or(0, |label| label.classes.len());
-    match data.label_batch(rows) {
-        None => Err(StageError::new(Blame::Input, "the data has no label to train on")),
-        Some(Labels::Number(values)) => {
-            Ok((values.iter().map(|&v| f64::from(v)).collect(), Objective::Regression))
-        }
-        Some(Labels::Class(_)) if classes < 2 => {
-            let message = "all training rows have the same label: there is nothing to tell apart";
-            Err(StageError::new(Blame::Input, message))
-        }
-        Some(Labels::Class(values)) => {
-            let objective = if classes == 2 { Objective::Binary } else { Objective::Multiclass { classes } };
-            Ok((values.iter().map(|&v| f64::from(v)).collect(), objective))
-        }
-    }
-}
-
 /// What trees see of some rows: features by stage, then number and category columns among `columns`.
 ///
 /// Feature columns are named `feature 0`, `feature 1`, … through all stages, so that a head fits features
 /// extracted by stages of other names.
-pub(crate) fn table(
-    task: &Task,
-    data: &Dataset,
-    columns: &[String],
-    rows: &[u32],
-) -> Result<Table, StageError> {
-    let features: Vec<(&str, Features)> = named_artifacts(task, "features")
-        .map(|(stage, artifact)| Ok((stage, Features::open(artifact)?)))
-        .collect::<Result<_, StageError>>()?;
-    for (stage, of) in &features {
-        if of.rows != data.rows() {
-            let message =
-                format!("`{stage}` holds features of {} rows, and the data has {}", of.rows, data.rows());
-            return Err(
-                StageError::new(Blame::Input, message).hint("extract the features from the same rows")
-            );
-        }
-    }
-    let width: usize = features.iter().map(|(_, of)| of.width).sum();
+fn table(task: &Task, data: &Dataset, columns: &[String], rows: &[u32]) -> Result<Table, StageError> {
+    let features = features(task, data)?;
+    let width: usize = features.iter().map(|of| of.width).sum();
     let mut names: Vec<String> = (0..width).map(|index| format!("feature {index}")).collect();
     let mut numbers = vec![];
     let mut category_names = vec![];
@@ -156,7 +128,7 @@ pub(crate) fn table(
     let mut values = Vec::with_capacity(rows.len() * names.len());
     let mut codes = Vec::with_capacity(rows.len() * categories.len());
     for (at, &row) in rows.iter().enumerate() {
-        for (_, of) in &features {
+        for of in &features {
             values.extend(of.row(row).iter().map(|&value| f64::from(value)));
         }
         for (numbers, width) in &numbers {
@@ -184,4 +156,30 @@ fn vectors<'a>(task: &Task, data: &'a Dataset) -> Result<Vec<(&'a String, Vec<St
         Ok((*column, names.iter().map(|name| format!("{column} {name}")).collect()))
     };
     columns.iter().map(names).collect()
+}
+
+/// What fitted trees say of rows.
+pub(crate) fn score(
+    head: &Artifact,
+    data: &Dataset,
+    rows: &[u32],
+    task: &Task,
+) -> Result<Scores, StageError> {
+    let path = file(head, BOOSTER)?;
+    let bytes = std::fs::read(path).map_err(|error| io(path, &error))?;
+    let model = boost::Model::from_bytes(&bytes).or_stage()?;
+    let names: Vec<String> = model
+        .category_names()
+        .chain(model.numeric_names().iter().map(String::as_str))
+        .map(str::to_owned)
+        .collect();
+    let table = table(task, data, &names, rows)?;
+    let values = model.predict(&table, task.threads).or_stage()?;
+    Ok(match model.objective() {
+        Objective::Regression => Goal::Number.scores(values),
+        Objective::Binary => Goal::Classes(2).scores(values.iter().map(|p| (p / (1.0 - p)).ln()).collect()),
+        Objective::Multiclass { classes } => {
+            Goal::Classes(classes).scores(values.iter().map(|p| p.ln()).collect())
+        }
+    })
 }

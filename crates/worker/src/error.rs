@@ -68,6 +68,19 @@ impl<T> OrStage<T> for Result<T, torch::Error> {
     }
 }
 
+impl<T> OrStage<T> for Result<T, heads::Error> {
+    fn or_stage(self) -> Result<T, StageError> {
+        self.map_err(|error| {
+            let blame = match &error {
+                heads::Error::Damaged { .. } => Blame::Environment,
+                heads::Error::NotFinite { .. } | heads::Error::OneClass { .. } => Blame::Input,
+                _ => Blame::Stage,
+            };
+            StageError::new(blame, error.to_string())
+        })
+    }
+}
+
 impl<T> OrStage<T> for Result<T, boost::Error> {
     fn or_stage(self) -> Result<T, StageError> {
         self.map_err(|error| StageError::new(Blame::Stage, error.to_string()))

@@ -15,8 +15,6 @@ pub(crate) const NETWORK: &str = "network.json";
 pub(crate) const WEIGHTS: &str = "weights.safetensors";
 /// A fitted transform.
 pub(crate) const TRANSFORM: &str = "transform.json";
-/// A gradient-boosted head.
-pub(crate) const BOOSTER: &str = "booster.json";
 /// Measured metrics.
 pub(crate) const METRICS: &str = "metrics.json";
 /// What a model said of each evaluated row, beside the label.

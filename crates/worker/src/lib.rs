@@ -4,16 +4,22 @@
 //! nowhere else, and gives the same bytes whatever the number of threads.
 
 mod boosting;
+mod cluster;
 mod compare;
+mod design;
 mod error;
 mod evaluate;
 mod export;
 mod features;
 mod files;
 mod inputs;
+mod knn;
+mod linear;
 mod network;
+mod plane;
 mod predict;
 mod preprocess;
+mod project;
 mod reading;
 mod scores;
 mod train;
@@ -50,6 +56,10 @@ pub fn run(task: &Task, report: Report<'_>) -> Result<Outcome, StageError> {
         Params::Unfreeze(params) => network::freeze(&params.0, false, task),
         Params::ExtractFeatures(params) => features::run(&params, task, report),
         Params::GradientBoosting(params) => boosting::run(&params, task, report),
+        Params::Linear(params) => linear::run(&params, task, report),
+        Params::Knn(params) => knn::run(&params, task),
+        Params::Cluster(params) => cluster::run(&params, task, report),
+        Params::Project(params) => project::run(&params, task),
         Params::Tsne(params) => tsne::run(&params, task, report),
         Params::Evaluate(params) => evaluate::run(&params, task, report),
         Params::Predict(params) => predict::run(&params, task, report),
@@ -76,8 +86,7 @@ fn with_references(task: &Task, references: &[&str]) -> serde_json::Value {
                 .filter(|input| input.port == *key)
                 .map(|input| input.from.clone().into())
                 .collect();
-            let list = *key == "features"
-                && matches!(task.kind.as_str(), "gradient-boosting" | "evaluate" | "predict");
+            let list = *key == "features" && task.kind != "tsne";
             if list {
                 table.insert((*key).to_owned(), names.into());
             } else if let Some(name) = names.pop() {

@@ -9,8 +9,9 @@ use stages::Target;
 
 use crate::boosting;
 use crate::error::OrStage;
-use crate::files::BOOSTER;
-use crate::inputs::{artifact, dataset, file};
+use crate::inputs::{artifact, dataset};
+use crate::knn;
+use crate::linear;
 use crate::network::StoredNetwork;
 use crate::reading::Reading;
 
@@ -59,7 +60,7 @@ pub(crate) fn score(task: &Task, part: impl Fn(&Dataset) -> Option<Part>) -> Res
     let scores = if model.kind == ArtifactKind::Network.name() {
         network(model, data_artifact, &data, &rows, task)?
     } else {
-        booster(model, &data, &rows, task)?
+        head(model, &data, &rows, task)?
     };
     if let Scores::Classes { target, width, .. } = &scores {
         let count = if *target == Target::Binary { 2 } else { *width };
@@ -89,28 +90,15 @@ fn network(
     Ok(Scores::Classes { target, width, logits })
 }
 
-fn booster(model: &Artifact, data: &Dataset, rows: &[u32], task: &Task) -> Result<Scores, StageError> {
-    let path = file(model, BOOSTER)?;
-    let bytes = std::fs::read(path).map_err(|error| crate::error::io(path, &error))?;
-    let model = boost::Model::from_bytes(&bytes).or_stage()?;
-    let names: Vec<String> = model
-        .category_names()
-        .chain(model.numeric_names().iter().map(String::as_str))
-        .map(str::to_owned)
-        .collect();
-    let table = boosting::table(task, data, &names, rows)?;
-    let values = model.predict(&table, task.threads).or_stage()?;
-    Ok(match model.objective() {
-        boost::Objective::Regression => Scores::Numbers(values),
-        boost::Objective::Binary => {
-            let logits = values.iter().map(|p| (p / (1.0 - p)).ln() as f32).collect();
-            Scores::Classes { target: Target::Binary, width: 1, logits }
-        }
-        boost::Objective::Multiclass { classes } => {
-            let logits = values.iter().map(|p| p.ln() as f32).collect();
-            Scores::Classes { target: Target::Multiclass, width: classes, logits }
-        }
-    })
+/// A head says by its files which kind it is of.
+fn head(model: &Artifact, data: &Dataset, rows: &[u32], task: &Task) -> Result<Scores, StageError> {
+    if model.files.contains_key(linear::LINEAR) {
+        linear::score(model, data, rows, task)
+    } else if model.files.contains_key(knn::NEIGHBOURS) {
+        knn::score(model, data, rows, task)
+    } else {
+        boosting::score(model, data, rows, task)
+    }
 }
 
 impl Scored {

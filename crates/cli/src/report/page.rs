@@ -282,7 +282,7 @@ fn history(store: &Store, made: &Made) -> Result<Option<History>> {
 }
 
 fn importances(store: &Store, made: &Made) -> Result<Option<Importances>> {
-    let files = made.files(store, "booster")?;
+    let files = made.files(store, "head")?;
     let Some(path) = files.get("importances.csv") else { return Ok(None) };
     let records = records(path)?;
     let number = |record: &csv::StringRecord| record.get(1).and_then(|gain| gain.parse().ok());
