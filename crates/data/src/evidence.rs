@@ -1,8 +1,8 @@
 //! What the words of a row say of its label: the log-odds of naive Bayes, cross-fitted.
 //!
 //! Method: multinomial naive Bayes on whether a row has a word (Wang and Manning, "Baselines and bigrams: simple, good
-//! sentiment and topic classification", 2012). Training rows are cut into folds, and each gets its numbers from the rows of
-//! the other folds, so that no row sees its own label.
+//! sentiment and topic classification", 2012). Training rows are cut into folds, and each gets its numbers from the
+//! rows of the other folds, so that no row sees its own label.
 
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
@@ -62,8 +62,8 @@ impl Counts {
 }
 
 impl Evidence {
-    /// What words say in the training rows, and what those rows themselves get, `[rows, width]`. `sparse` says which words
-    /// each has, `rows` are their places among `labels`.
+    /// What words say in the training rows, and what those rows themselves get, `[rows, width]`. `sparse` says which
+    /// words each has, `rows` are their places among `labels`.
     pub(crate) fn learn(
         bayes: &NaiveBayes,
         terms: Terms,

@@ -1,8 +1,9 @@
 //! The directions in which rows of many numbers vary most, without their covariance matrix.
 //!
-//! Method: subspace iteration with Rayleigh-Ritz values (Saad, "Numerical Methods for Large Eigenvalue Problems", 2011,
-//! chapter 5), from a random start (Halko, Martinsson and Tropp, "Finding structure with randomness", 2011), on the rows
-//! or on the columns, whichever are fewer. Orthonormal bases come from Cholesky factors of Gram matrices, twice.
+//! Method: subspace iteration with Rayleigh-Ritz values (Saad, "Numerical Methods for Large Eigenvalue Problems",
+//! 2011, chapter 5), from a random start (Halko, Martinsson and Tropp, "Finding structure with randomness", 2011), on
+//! the rows or on the columns, whichever are fewer. Orthonormal bases come from Cholesky factors of Gram matrices,
+//! twice.
 //!
 //! Invariant: every sum runs in a fixed order, so threads do not matter.
 
@@ -40,7 +41,8 @@ impl Lines {
         self.offsets.len() - 1
     }
 
-    /// The product with `[places, count]`, `[lines, count]`, where `shift` times `of_shift` is subtracted from each line.
+    /// The product with `[places, count]`, `[lines, count]`, where `shift` times `of_shift` is subtracted from each
+    /// line.
     fn times(
         &self,
         matrix: &[f64],

@@ -23,7 +23,9 @@ fn said(labels: &[String], label_kind: LabelKind) -> (Vec<Vec<f32>>, Vec<Vec<f32
     let mut writer = csv::Writer::from_path(&path).unwrap();
     writer.write_record(["x", "y", "part"]).unwrap();
     for (row, (text, label)) in texts("texts").iter().zip(labels).enumerate() {
-        writer.write_record([text.as_str(), label.as_str(), if row < TRAIN { "train" } else { "test" }]).unwrap();
+        writer
+            .write_record([text.as_str(), label.as_str(), if row < TRAIN { "train" } else { "test" }])
+            .unwrap();
     }
     writer.flush().unwrap();
     let split = Some(serde_json::from_str(r#"{"column":"part"}"#).unwrap());

@@ -1,8 +1,8 @@
 //! k-means, and how well rows fall apart.
 //!
-//! Method: Lloyd's algorithm from greedy k-means++ starts (Arthur and Vassilvitskii, "k-means++: the advantages of careful
-//! seeding", 2007), stopped and mended where a cluster is empty as scikit-learn's `KMeans` does. The silhouette is
-//! Rousseeuw's (1987).
+//! Method: Lloyd's algorithm from greedy k-means++ starts (Arthur and Vassilvitskii, "k-means++: the advantages of
+//! careful seeding", 2007), stopped and mended where a cluster is empty as scikit-learn's `KMeans` does. The
+//! silhouette is Rousseeuw's (1987).
 //!
 //! Invariant: every draw is a function of the seed and the restart; threads change no sum.
 
@@ -95,8 +95,8 @@ impl KMeans {
         clusters
     }
 
-    /// Rows as first centres: each next one is the best of a few that were drawn by their squared distance to the nearest
-    /// before.
+    /// Rows as first centres: each next one is the best of a few that were drawn by their squared distance to the
+    /// nearest before.
     fn start(&self, rows: &Matrix, restart: u64) -> Vec<f64> {
         let mut draws = Draws::new(self.seed, "k-means", &[restart]);
         let trials = 2 + (self.clusters as f64).ln() as usize;
@@ -237,9 +237,9 @@ fn mean_variance(rows: &Matrix) -> f64 {
     (squares.iter().sum::<f64>() + zeros) / count / rows.width().max(1) as f64
 }
 
-/// The mean over the rows of `(b - a) / max(a, b)`, with `a` the mean distance to the other rows of the same cluster and
-/// `b` the least mean distance to the rows of another; 0 for a row alone in its cluster. `None` unless two clusters have
-/// rows. Time and distances go with the square of the rows.
+/// The mean over the rows of `(b - a) / max(a, b)`, with `a` the mean distance to the other rows of the same cluster
+/// and `b` the least mean distance to the rows of another; 0 for a row alone in its cluster. `None` unless two
+/// clusters have rows. Time and distances go with the square of the rows.
 pub fn silhouette(rows: &Matrix, own: &[usize], clusters: usize) -> Option<f64> {
     let mut counts = vec![0_usize; clusters];
     own.iter().for_each(|cluster| counts[*cluster] += 1);

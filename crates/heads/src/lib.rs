@@ -1,6 +1,7 @@
 //! Heads and views on rows of numbers that need neither gradients through a network nor libtorch.
 //!
-//! Invariant: the same rows and parameters give the same bytes on any number of threads: every sum runs in a fixed order.
+//! Invariant: the same rows and parameters give the same bytes on any number of threads: every sum runs in a fixed
+//! order.
 
 mod agreement;
 mod clusters;

@@ -1,7 +1,7 @@
 //! Linear models: logistic regression, multinomial or of two classes, and least squares, with penalties.
 //!
-//! Definitions are scikit-learn's (`LogisticRegression`, `Ridge`, `ElasticNet`). With S the sum of the rows' weights, what
-//! is minimised is `sum(weight loss) / S + l2 / 2 |w|² + l1 |w|`; the intercept is not penalised.
+//! Definitions are scikit-learn's (`LogisticRegression`, `Ridge`, `ElasticNet`). With S the sum of the rows' weights,
+//! what is minimised is `sum(weight loss) / S + l2 / 2 |w|² + l1 |w|`; the intercept is not penalised.
 
 mod columns;
 mod minimise;
@@ -120,7 +120,8 @@ pub fn fit(rows: &Matrix, labels: &[f64], weights: Option<&[f64]>, params: &Para
     Ok(Fitted { model, steps: minimum.steps, converged: minimum.converged })
 }
 
-/// What the solver's variables are multiplied by, so that the curvature along each is about 1. The minimum is the same.
+/// What the solver's variables are multiplied by, so that the curvature along each is about 1. The minimum is the
+/// same.
 struct Scaling {
     /// Of each column, `[width]`.
     columns: Vec<f64>,

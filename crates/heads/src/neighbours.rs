@@ -1,7 +1,8 @@
 //! The nearest training rows of a row, and what they say.
 //!
-//! Definitions are scikit-learn's (`KNeighborsClassifier`, `KNeighborsRegressor`). Invariant: of rows at the same distance
-//! the earlier ones are nearer, and a distance is one sum in a fixed order, so equal rows are at equal distances.
+//! Definitions are scikit-learn's (`KNeighborsClassifier`, `KNeighborsRegressor`). Invariant: of rows at the same
+//! distance the earlier ones are nearer, and a distance is one sum in a fixed order, so equal rows are at equal
+//! distances.
 
 use ndarray::ArrayView2;
 use rayon::prelude::*;

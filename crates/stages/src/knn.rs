@@ -10,9 +10,9 @@ use crate::fact::Fact;
 use crate::inputs::Inputs;
 use crate::table::{Params, Reference, Stage};
 
-/// Keeps the training rows, and tells of another row what its nearest neighbours among them say: the share of each class,
-/// or the mean number; scikit-learn's `KNeighborsClassifier` and `KNeighborsRegressor`. Of rows at the same distance the
-/// earlier ones are nearer.
+/// Keeps the training rows, and tells of another row what its nearest neighbours among them say: the share of each
+/// class, or the mean number; scikit-learn's `KNeighborsClassifier` and `KNeighborsRegressor`. Of rows at the same
+/// distance the earlier ones are nearer.
 ///
 /// Columns are taken as they come: give numbers `"standardize"` where their units differ. Output: `head`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]

@@ -15,9 +15,9 @@ use crate::table::{Params, Reference, Stage};
 
 /// Fits a linear model on features and on columns: categories one-hot, sparse vectors (`count`, `tf-idf`) as they are.
 ///
-/// The label decides, with scikit-learn's definitions: two classes as `LogisticRegression`, more as its multinomial form
-/// (softmax); a number as `Ridge`, or with `l1-ratio` above 0 as `ElasticNet`. The intercept is not penalised. Columns
-/// are taken as they come, as there: give numbers `"standardize"`, or set `standardize` here.
+/// The label decides, with scikit-learn's definitions: two classes as `LogisticRegression`, more as its multinomial
+/// form (softmax); a number as `Ridge`, or with `l1-ratio` above 0 as `ElasticNet`. The intercept is not penalised.
+/// Columns are taken as they come, as there: give numbers `"standardize"`, or set `standardize` here.
 ///
 /// Output: `head`, with `coefficients.csv`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -36,12 +36,13 @@ pub struct Linear {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(extend("exclusiveMinimum" = 0.0))]
     pub c: Option<f64>,
-    /// For numbers: the penalty's strength; by default 1. Without `l1-ratio` it stands beside the sum of squared errors
-    /// (`Ridge`), with it beside half their mean (`ElasticNet`).
+    /// For numbers: the penalty's strength; by default 1. Without `l1-ratio` it stands beside the sum of squared
+    /// errors (`Ridge`), with it beside half their mean (`ElasticNet`).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 0.0))]
     pub alpha: Option<f64>,
-    /// Share of the penalty that is on absolute coefficients, so that many become 0; the rest is on half their squares.
+    /// Share of the penalty that is on absolute coefficients, so that many become 0; the rest is on half their
+    /// squares.
     #[serde(default)]
     #[schemars(range(min = 0.0, max = 1.0))]
     pub l1_ratio: f64,

@@ -11,9 +11,9 @@ use crate::fact::Fact;
 use crate::inputs::Inputs;
 use crate::table::{Params, Reference, Stage};
 
-/// Shows rows in the plane of the two directions in which the training rows vary most, coloured by label, and how much of
-/// the variance each direction explains; as scikit-learn's `PCA`. To feed the components to a head or a network use the
-/// step `pca` of a column's chain.
+/// Shows rows in the plane of the two directions in which the training rows vary most, coloured by label, and how much
+/// of the variance each direction explains; as scikit-learn's `PCA`. To feed the components to a head or a network use
+/// the step `pca` of a column's chain.
 ///
 /// Columns are taken as they come: give numbers `"standardize"` where their units differ. Output: `projection`, with
 /// `points.csv`, `variance.csv`, and both as pictures.

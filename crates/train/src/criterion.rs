@@ -184,11 +184,7 @@ fn log_sum_exp(logits: &[f32]) -> f64 {
 ///
 /// # Errors
 /// [`Error::UnknownClass`] when a weight is for a class that there is not.
-pub fn by_class(
-    weights: &ClassWeights,
-    classes: &[String],
-    counts: &[u64],
-) -> Result<Vec<f64>, Error> {
+pub fn by_class(weights: &ClassWeights, classes: &[String], counts: &[u64]) -> Result<Vec<f64>, Error> {
     match weights {
         ClassWeights::Fitted(FittedWeights::Balanced) => Ok(balanced(counts)),
         ClassWeights::ByName(named) => {

@@ -1,8 +1,8 @@
 //! Minimising a smooth convex function, with absolute values of some variables beside it or not.
 //!
 //! Method: limited-memory BFGS (Liu and Nocedal, "On the limited memory BFGS method for large scale optimization",
-//! 1989), and with absolute values its orthant-wise form (Andrew and Gao, "Scalable training of L1-regularized log-linear
-//! models", 2007).
+//! 1989), and with absolute values its orthant-wise form (Andrew and Gao, "Scalable training of L1-regularized
+//! log-linear models", 2007).
 
 /// Pairs of steps and changes of the gradient that are remembered.
 const MEMORY: usize = 10;
@@ -38,8 +38,8 @@ struct Pair {
     product: f64,
 }
 
-/// Minimises `f(x) + sum(l1 |x|)` from 0; `evaluate` writes the gradient of `f` and gives its value. `l1` has a weight,
-/// 0 or more, for each variable.
+/// Minimises `f(x) + sum(l1 |x|)` from 0; `evaluate` writes the gradient of `f` and gives its value. `l1` has a
+/// weight, 0 or more, for each variable.
 pub(crate) fn minimise(
     mut evaluate: impl FnMut(&[f64], &mut [f64]) -> f64,
     l1: &[f64],
