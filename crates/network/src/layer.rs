@@ -24,7 +24,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::{Map, Value};
 
 pub use activation::Activation;
-use activation::{Applied, Elu, LeakyRelu};
+use activation::{Applied, Elu, Glu, LeakyRelu};
 use conv::Conv;
 use dense::Dense;
 use dropout::{Dropout, SpatialDropout};
@@ -70,6 +70,7 @@ pub const KINDS: &[&dyn LayerKind] = &[
     &Applied(Activation::HardSigmoid),
     &Applied(Activation::Softmax),
     &Applied(Activation::LogSoftmax),
+    &Row("glu", Glu::lower),
     &Row("sequence-last", SequenceLast::lower),
     &Row("mean-pool", |pool: &GlobalPool, build| pool.lower(Pooling::Mean, build)),
     &Row("max-pool", |pool: &GlobalPool, build| pool.lower(Pooling::Max, build)),

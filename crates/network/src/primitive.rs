@@ -68,6 +68,8 @@ pub enum Primitive {
     },
     /// A function of each value, or of the last dimension.
     Activation(Function),
+    /// Half of the features or channels times the sigmoid of the other half.
+    Glu,
     /// The last valid step; the first for the backward half where `signal.directions` of the input is 2.
     SequenceLast,
     /// Over all valid steps, or over all that lies behind the channels.
@@ -230,6 +232,7 @@ impl fmt::Display for Primitive {
             Primitive::Activation(Function::LeakyRelu { slope }) => write!(f, "leaky-relu {slope}"),
             Primitive::Activation(Function::Elu { alpha }) => write!(f, "elu {alpha}"),
             Primitive::Activation(function) => f.write_str(function.name()),
+            Primitive::Glu => f.write_str("glu"),
             Primitive::SequenceLast => f.write_str("sequence-last"),
             Primitive::GlobalPool(Pooling::Max) => f.write_str("max-pool"),
             Primitive::GlobalPool(_) => f.write_str("mean-pool"),

@@ -258,6 +258,7 @@ fn compute(at: &mut At<'_>) -> Result<Value, Error> {
         Primitive::Dropout { rate } => at.same_steps(dropout::drop(at, 0, *rate, tensor)?),
         Primitive::SpatialDropout { rate } => at.same_steps(dropout::spatial(at, *rate)?),
         Primitive::Activation(function) => at.same_steps(activation::of(*function, tensor)),
+        Primitive::Glu => at.same_steps(tensor.glu(at.node().signal.channel_axis() as i64)),
         Primitive::SequenceLast => Value::new(recurrent::last(at)?, None),
         Primitive::GlobalPool(pooling) => Value::new(pool::global(at, *pooling), None),
         Primitive::AttentionPool => Value::new(pool::attention(at)?, None),

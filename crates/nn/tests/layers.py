@@ -297,6 +297,11 @@ sequence(
     conv=nn.Conv1d(FEATURES, 6, 3, padding="same"),
 )
 
+# Gates
+vector("glu", [layer("out", "dense", units=6), layer("gate", "glu")], lambda m, x: F.glu(m.out(x)), out=nn.Linear(12, 6))
+image("glu of images", [layer("gate", "glu")], lambda m, x: F.glu(x, 1))
+sequence("glu of a sequence", [layer("gate", "glu")], lambda m, values: [F.glu(v, 1) for v in values])
+
 if __name__ == "__main__":
     reference = {
         "images": flat(IMAGES), "vectors": flat(VECTORS), "ids": IDS.tolist(), "lengths": LENGTHS, "cases": CASES,

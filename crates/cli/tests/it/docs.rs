@@ -10,7 +10,7 @@ fn root() -> PathBuf {
 }
 
 fn documents() -> Vec<(String, String)> {
-    let mut files: Vec<PathBuf> = ["README.md", "ARCHITECTURE.md"].map(|name| root().join(name)).into();
+    let mut files: Vec<PathBuf> = ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md"].map(|name| root().join(name)).into();
     for folder in ["docs", "docs/reference"] {
         files.extend(fs::read_dir(root().join(folder)).unwrap().map(|entry| entry.unwrap().path()));
     }
@@ -25,17 +25,39 @@ fn quoted(text: &str) -> Vec<String> {
 }
 
 #[test]
-fn architecture_names_only_paths_that_exist() {
-    let text = fs::read_to_string(root().join("ARCHITECTURE.md")).unwrap();
-    let paths: Vec<String> = quoted(&text)
-        .into_iter()
-        .filter(|word| {
-            word.contains('/') && word.chars().all(|c| c.is_ascii_alphanumeric() || "/._-".contains(c))
-        })
-        .collect();
-    assert!(paths.len() > 10, "{paths:?}");
-    let missing: Vec<&String> = paths.iter().filter(|path| !root().join(path).exists()).collect();
-    assert!(missing.is_empty(), "{missing:?}");
+fn pages_about_the_code_name_only_paths_that_exist() {
+    for page in ["ARCHITECTURE.md", "CONTRIBUTING.md"] {
+        let text = fs::read_to_string(root().join(page)).unwrap();
+        let paths: Vec<String> = quoted(&text)
+            .into_iter()
+            .filter(|word| {
+                word.contains('/') && word.chars().all(|c| c.is_ascii_alphanumeric() || "/._-".contains(c))
+            })
+            .collect();
+        assert!(paths.len() > 10, "{page}: {paths:?}");
+        let missing: Vec<&String> = paths.iter().filter(|path| !root().join(path).exists()).collect();
+        assert!(missing.is_empty(), "{page}: {missing:?}");
+    }
+}
+
+#[test]
+fn lines_of_a_shown_diff_stand_in_the_files_that_it_names() {
+    let text = fs::read_to_string(root().join("CONTRIBUTING.md")).unwrap();
+    let mut shown = 0;
+    for block in text.split("```diff\n").skip(1) {
+        let (mut path, mut lines) = ("", vec![]);
+        for line in block.split("```").next().unwrap().lines() {
+            if let Some(named) = line.strip_prefix("+++ b/") {
+                path = named;
+                let file = fs::read_to_string(root().join(named)).unwrap();
+                lines = file.lines().map(str::to_owned).collect();
+            } else if let Some(added) = line.strip_prefix('+') {
+                assert!(lines.iter().any(|known| known == added), "{path} has no line `{added}`");
+                shown += 1;
+            }
+        }
+    }
+    assert!(shown > 20, "{shown} lines");
 }
 
 /// Targets that a page's headings make, as GitHub makes them of the names that stand here.

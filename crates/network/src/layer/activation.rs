@@ -9,6 +9,7 @@ use serde_json::{Map, Value};
 use super::{Declared, LayerKind, Op};
 use crate::build::Builder;
 use crate::primitive::{Function, Primitive};
+use crate::shape::{Dim, Signal};
 
 /// An activation function, with PyTorch's formula and defaults.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -133,6 +134,27 @@ pub(super) struct Elu {
 impl Elu {
     pub(super) fn lower(&self, build: &mut Builder<'_, '_>) -> Option<()> {
         build.pointwise(Primitive::Activation(Function::Elu { alpha: self.alpha }))
+    }
+}
+
+/// Half of the features times the sigmoid of the other half: `[batch, 2 n]` to `[batch, n]`, sequences along their
+/// features, images along their channels. Dauphin et al. 2017, as PyTorch's `nn.GLU`.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub(super) struct Glu {}
+
+impl Glu {
+    pub(super) fn lower(&self, build: &mut Builder<'_, '_>) -> Option<()> {
+        let wants = "an even number of features or channels";
+        let signal = build.values(wants)?;
+        let half = match signal.channels() {
+            Dim::Size(size) if size.is_multiple_of(2) => Dim::Size(size / 2),
+            Dim::Size(_) => return build.mismatch(wants, "one half of them gates the other"),
+            other => Dim::Named(format!("half of {other}")),
+        };
+        let mut shape = signal.shape.0.clone();
+        shape[signal.channel_axis()] = half;
+        build.node(Primitive::Glu, Signal::values(shape), vec![])
     }
 }
 
