@@ -9,9 +9,8 @@ use plan::Blame;
 use store::{Artifact, Digest, Store};
 
 use crate::comparison;
-use crate::context::Context;
+use crate::context::{Context, selected_one};
 use crate::failure::{Failure, Result};
-use crate::no_stage;
 use crate::table::Table;
 
 /// Rows of a table that are printed.
@@ -19,6 +18,8 @@ const ROWS: usize = 40;
 
 /// What a stage has made, by port.
 pub(crate) struct Found {
+    /// The stage.
+    pub(crate) stage: String,
     pub(crate) outputs: BTreeMap<String, Digest>,
     /// Said when this is not what the recipe as it is now would make.
     pub(crate) note: Option<String>,
@@ -27,19 +28,17 @@ pub(crate) struct Found {
 /// The artifacts of a recipe's stage: of the recipe as it is, else the last ones.
 pub(crate) fn find(context: &Context, store: &Store, recipe: &Path, stage: &str) -> Result<Found> {
     let plan = context.compile(recipe)?.plan;
-    if plan.stage(stage).is_none() {
-        return Err(no_stage(&plan, stage));
-    }
-    let plan = plan.restrict(&plan.upstream(&[stage.to_owned()]));
+    let stage = selected_one(&plan, stage)?;
+    let plan = plan.restrict(&plan.upstream(std::slice::from_ref(&stage)));
     let explanations = context.explain(&plan, store)?;
     let hit = explanations.into_iter().find(|found| found.stage == stage && found.verdict == Verdict::Hit);
     if let Some(hit) = hit {
-        return Ok(Found { outputs: hit.outputs, note: None });
+        return Ok(Found { stage, outputs: hit.outputs, note: None });
     }
-    match store.history_for(stage, &plan.name) {
+    match store.history_for(&stage, &plan.name) {
         Some(record) => {
             let note = "this is its last result: the recipe or its data have changed since";
-            Ok(Found { outputs: record.outputs, note: Some(note.to_owned()) })
+            Ok(Found { stage, outputs: record.outputs, note: Some(note.to_owned()) })
         }
         None => Err(Failure::new(Blame::Environment, format!("stage `{stage}` has no result yet"))
             .hint(format!("pipeline run {} --only {stage}", recipe.display()))),

@@ -2,6 +2,7 @@
 //! are no wider than most terminals.
 
 use console::{measure_text_width, style};
+use plan::Variant;
 use serde_json::Value;
 use stages::Metric;
 
@@ -38,7 +39,39 @@ pub(crate) fn tables(document: &Value) -> Vec<Table> {
         taken.push((head, cells));
     }
     tables.push(table(&names, taken));
+    tables.extend(spreads(document));
     tables
+}
+
+/// Variants of a sweep taken together, metric by metric; the best mean of several has a mark.
+fn spreads(document: &Value) -> Option<Table> {
+    let spreads = document["spreads"].as_array().filter(|spreads| !spreads.is_empty())?;
+    let mut table = Table::new(&["metric", "name", "over", "mean", "deviation", "best"]).right(&[3, 4]);
+    for metric in metrics(document) {
+        let means: Vec<Option<f64>> =
+            spreads.iter().map(|spread| spread["metrics"][&metric]["mean"].as_f64()).collect();
+        let best = best(&metric, &means);
+        let mut head = metric.clone();
+        for (spread, mean) in spreads.iter().zip(&means).filter_map(|(spread, mean)| Some((spread, (*mean)?)))
+        {
+            let of = &spread["metrics"][&metric];
+            let number = |key: &str| of[key].as_f64().map_or_else(|| "–".to_owned(), words::number);
+            let over: Vec<&str> =
+                spread["over"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+            let variant = Variant::parse(of["best_of"].as_str().unwrap_or_default());
+            let axes: Vec<String> =
+                variant.axes.iter().map(|(axis, value)| format!("{axis}={value}")).collect();
+            table.row([
+                std::mem::take(&mut head),
+                short(spread["name"].as_str().unwrap_or_default()),
+                format!("{} × {}", spread["count"], over.join(", ")),
+                marked(mean, best),
+                number("deviation"),
+                format!("{} ({})", number("best"), axes.join(" ")),
+            ]);
+        }
+    }
+    Some(table)
 }
 
 /// The metrics in the order in which they are shown; the first decides.
@@ -57,19 +90,29 @@ fn short(name: &str) -> String {
 /// The cells of a metric; the best value has a mark.
 fn column(name: &str, rows: &[Value]) -> Vec<String> {
     let values: Vec<Option<f64>> = rows.iter().map(|row| row["metrics"][name].as_f64()).collect();
-    let largest = Metric::from_name(name).is_none_or(Metric::larger_is_better);
-    let fold = if largest { f64::max } else { f64::min };
-    let best = values.iter().copied().flatten().reduce(fold).filter(|_| rows.len() > 1);
+    let best = best(name, &values);
     let cell = |(row, value): (&Value, &Option<f64>)| {
         let Some(value) = *value else { return "– ".to_owned() };
-        let number = words::number(value);
-        let text = if Some(value) == best { format!("{}*", style(number).bold()) } else { number + " " };
+        let text = marked(value, best);
         match (row["intervals"][name][0].as_f64(), row["intervals"][name][1].as_f64()) {
             (Some(low), Some(high)) => format!("{text} [{}, {}]", words::number(low), words::number(high)),
             _ => text,
         }
     };
     rows.iter().zip(&values).map(cell).collect()
+}
+
+/// The best of several values.
+fn best(metric: &str, values: &[Option<f64>]) -> Option<f64> {
+    let largest = Metric::from_name(metric).is_none_or(Metric::larger_is_better);
+    let fold = if largest { f64::max } else { f64::min };
+    values.iter().copied().flatten().reduce(fold).filter(|_| values.len() > 1)
+}
+
+/// A number with a mark where it is the best, and room for one elsewhere.
+fn marked(value: f64, best: Option<f64>) -> String {
+    let number = words::number(value);
+    if Some(value) == best { format!("{}*", style(number).bold()) } else { number + " " }
 }
 
 fn table(names: &[String], columns: Vec<(String, Vec<String>)>) -> Table {

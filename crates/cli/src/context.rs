@@ -6,12 +6,12 @@ use std::path::{Path, PathBuf};
 use std::thread;
 
 use exec::{Explanation, Workers};
-use plan::Plan;
+use plan::{Group, Plan};
 use store::Store;
 
 use crate::args::{Global, Part};
-use crate::failure::Result;
-use crate::{log_filter, no_stage};
+use crate::failure::{Failure, Result};
+use crate::{log_filter, no_stage, words};
 
 /// The options of every command.
 pub(crate) struct Context {
@@ -77,17 +77,44 @@ impl Context {
 
 /// The plan without the stages that are not meant.
 fn cut(plan: Plan, part: &Part) -> Result<Plan> {
-    for name in part.only.iter().chain(&part.until) {
-        if plan.stage(name).is_none() {
-            return Err(no_stage(&plan, name));
-        }
+    let only = selected(&plan, &part.only)?;
+    let until = selected(&plan, part.until.as_slice())?;
+    let plan = if only.is_empty() { plan } else { plan.restrict(&plan.upstream(&only)) };
+    if until.is_empty() {
+        return Ok(plan);
     }
-    let plan = if part.only.is_empty() { plan } else { plan.restrict(&plan.upstream(&part.only)) };
-    let Some(until) = &part.until else { return Ok(plan) };
-    let mut after = plan.downstream(std::slice::from_ref(until));
-    after.remove(until);
+    let mut after = plan.downstream(&until);
+    after.retain(|name| !until.contains(name));
     let keep = plan.stages().map(|stage| stage.name.clone()).filter(|name| !after.contains(name)).collect();
     Ok(plan.restrict(&keep))
+}
+
+/// The stages that names on the command line mean; one that a sweep has multiplied means all its variants.
+pub(crate) fn selected(plan: &Plan, names: &[String]) -> Result<Vec<String>> {
+    let mut selected = vec![];
+    for name in names {
+        let stages = plan.select(name);
+        if stages.is_empty() {
+            return Err(no_stage(plan, name));
+        }
+        selected.extend(stages.into_iter().map(|stage| stage.name.clone()));
+    }
+    Ok(selected)
+}
+
+/// The one stage that a name on the command line means.
+pub(crate) fn selected_one(plan: &Plan, name: &str) -> Result<String> {
+    match plan.select(name)[..] {
+        [] => Err(no_stage(plan, name)),
+        [stage] => Ok(stage.name.clone()),
+        [first, .., _] => {
+            let names: Vec<&str> = plan.select(name).iter().map(|stage| stage.name.as_str()).collect();
+            let message = format!("`{name}` is {}", words::count(names.len(), "stage"));
+            let axes: Vec<String> = Group::of_names(names).iter().map(words::axes).collect();
+            let hint = format!("choose one, such as `{}`: {}", first.name, axes.join("; "));
+            Err(Failure::usage(message).hint(hint))
+        }
+    }
 }
 
 fn processors() -> usize {

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 use console::style;
 use exec::Verdict;
-use plan::{Input, KeyDocument, Origin};
+use plan::{Group, Input, KeyDocument, Origin, Variant};
 use serde::Serialize;
 use serde_json::Value;
 use similar::{ChangeTag, TextDiff};
@@ -83,14 +83,15 @@ pub(crate) fn diff(context: &Context, a: &str, b: &str) -> Result {
     let mut out = text(&a, &b, true);
     let (roots, effects): (Vec<&Changed>, Vec<&Changed>) =
         changed.iter().partition(|changed| changed.is_root);
-    for changed in &roots {
-        let _ = writeln!(out, "{}", style(&changed.stage).bold());
-        for change in &changed.changes {
+    for (stage, changes) in together(&roots) {
+        let _ = writeln!(out, "{}", style(stage).bold());
+        for change in changes {
             let _ = writeln!(out, "  {}", words::visible(change));
         }
     }
     if !effects.is_empty() {
-        let names: Vec<&str> = effects.iter().map(|changed| changed.stage.as_str()).collect();
+        let groups = Group::of_names(effects.iter().map(|changed| changed.stage.as_str()));
+        let names: Vec<String> = groups.iter().map(words::group).collect();
         let _ = writeln!(out, "other inputs for {}", names.join(", "));
     }
     if changed.is_empty() {
@@ -250,6 +251,26 @@ fn changed(a: &Side, b: &Side) -> Vec<Changed> {
         Changed { stage: name.to_owned(), changes, is_root }
     });
     changed.filter(|changed| !changed.changes.is_empty()).collect()
+}
+
+/// Changes that several variants of a stage share, once.
+fn together<'a>(changed: &[&'a Changed]) -> Vec<(String, &'a [String])> {
+    let mut lists: Vec<(&[String], Vec<&str>)> = vec![];
+    for one in changed {
+        let of = Variant::parse(&one.stage).of;
+        let same = |(changes, names): &&mut (&[String], Vec<&str>)| {
+            *changes == one.changes && names.iter().all(|name| Variant::parse(name).of == of)
+        };
+        match lists.iter_mut().find(same) {
+            Some((_, names)) => names.push(&one.stage),
+            None => lists.push((&one.changes, vec![&one.stage])),
+        }
+    }
+    let named = |(changes, names): (&'a [String], Vec<&str>)| match names[..] {
+        [name] => (name.to_owned(), changes),
+        _ => (Group::of_names(names).iter().map(words::group).collect(), changes),
+    };
+    lists.into_iter().map(named).collect()
 }
 
 fn changes(old: &Part, new: &Part) -> Vec<String> {

@@ -140,8 +140,14 @@ pub(crate) fn print_json(value: &impl serde::Serialize) -> Result {
 
 /// A failure that says that there is no such stage, with the nearest name.
 pub(crate) fn no_stage(plan: &plan::Plan, name: &str) -> Failure {
-    let names: Vec<&str> = plan.stages().map(|stage| stage.name.as_str()).collect();
+    let groups = plan::Group::of_names(plan.stages().map(|stage| stage.name.as_str()));
+    let declared = plan::Variant::parse(name).of;
+    let of_it = groups.iter().find(|group| group.of == declared && group.is_swept());
+    let names: Vec<&str> = groups.iter().map(|group| group.of).collect();
     let failure = Failure::usage(format!("there is no stage `{name}` in `{}`", plan.name));
+    if let Some(group) = of_it {
+        return failure.hint(format!("`{declared}` has {}", words::axes(group)));
+    }
     match network::nearest(name, names.iter().copied()) {
         Some(nearest) => failure.hint(format!("did you mean `{nearest}`?")),
         None => failure.hint(format!("its stages are: {}", names.join(", "))),

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use exec::Force;
 
-use crate::context::Context;
+use crate::context::{Context, selected_one};
 use crate::failure::{Failure, Result};
 use crate::{artifact, run};
 
@@ -24,13 +24,15 @@ pub(crate) fn predict(
     if !input.exists() {
         return Err(Failure::usage(format!("there is no file `{}`", input.display())));
     }
+    let known = !compiled.plan.select(stage).is_empty();
+    let stage = &if known { selected_one(&compiled.plan, stage)? } else { stage.to_owned() };
     let mut plan = recipe::for_input(&compiled, stage, input)?;
     // A history of its own: what the recipe's stage was made of last is another matter.
     plan.name = format!("{} (predict)", plan.name);
     let store = context.store()?;
     let summary = run::execute(context, &plan, &store, recipe, Force::None)?;
     run::verdict(context, &summary)?;
-    let made = summary.stages.iter().find(|report| report.name == stage);
+    let made = summary.stages.iter().find(|report| report.name == *stage);
     for digest in made.into_iter().flat_map(|report| report.outputs.values()) {
         let (_, files) = artifact::files(&store, digest)?;
         let Some(path) = files.get(PREDICTIONS) else { continue };

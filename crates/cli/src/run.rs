@@ -13,12 +13,12 @@ use store::{RunInfo, Store};
 
 use crate::args::Run;
 use crate::artifact;
-use crate::context::Context;
+use crate::context::{Context, selected};
 use crate::failure::{Failure, Result, code};
 use crate::figures::{self, Figures};
 use crate::reporter::{self, Reporter, numbers};
 use crate::table::Table;
-use crate::{no_stage, words};
+use crate::words;
 
 /// Set by the first Ctrl-C; the second ends the program.
 static STOP: AtomicBool = AtomicBool::new(false);
@@ -31,12 +31,7 @@ pub(crate) fn run(context: &Context, mut args: Run) -> Result {
     let force = match &args.force {
         None => Force::None,
         Some(names) if names.is_empty() => Force::All,
-        Some(names) => {
-            if let Some(name) = names.iter().find(|name| plan.stage(name).is_none()) {
-                return Err(no_stage(&plan, name));
-            }
-            Force::Stages(names.iter().cloned().collect())
-        }
+        Some(names) => Force::Stages(selected(&plan, names)?.into_iter().collect()),
     };
     let store = context.store()?;
     let summary = execute(context, &plan, &store, &recipe, force)?;

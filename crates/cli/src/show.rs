@@ -31,6 +31,7 @@ const LARGE: u64 = 1 << 20;
 pub(crate) fn show(context: &Context, recipe: &Path, stage: &str, port: Option<&str>) -> Result {
     let store = context.store_to_read()?;
     let found = artifact::find(context, &store, recipe, stage)?;
+    let stage = found.stage.as_str();
     if let Some(port) = port.filter(|port| !found.outputs.contains_key(*port)) {
         let ports: Vec<&str> = found.outputs.keys().map(String::as_str).collect();
         return Err(Failure::usage(format!("stage `{stage}` has no output `{port}`"))
@@ -106,7 +107,9 @@ fn content(manifest: &Artifact, files: &BTreeMap<String, PathBuf>) -> Result<Str
             }
         } else if manifest.kind == ArtifactKind::Metrics.name() && name == METRICS {
             text += &document(&artifact::json(path)?);
-        } else if name.ends_with(".csv") && ![SCORES, "comparison.csv"].contains(&name.as_str()) {
+        } else if name.ends_with(".csv")
+            && ![SCORES, "comparison.csv", "spreads.csv"].contains(&name.as_str())
+        {
             let _ = writeln!(text, "{}", artifact::table(path)?);
         }
     }

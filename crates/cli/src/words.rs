@@ -1,4 +1,6 @@
-//! Numbers as people read them.
+//! Numbers and names as people read them.
+
+use plan::Group;
 
 /// `0.4 s`, `12 s`, `3 min 20 s`, `2 h 5 min`.
 pub(crate) fn seconds(seconds: f64) -> String {
@@ -43,6 +45,27 @@ pub(crate) fn count(count: usize, noun: &str) -> String {
     format!("{count} {noun}{}", if count == 1 { "" } else { "s" })
 }
 
+/// `train`, or `train × 5` where a sweep has multiplied it.
+pub(crate) fn group(group: &Group<'_>) -> String {
+    if group.is_swept() { format!("{} × {}", group.of, group.names.len()) } else { group.of.to_owned() }
+}
+
+/// Values of an axis that are written out.
+const VALUES: usize = 8;
+
+/// What a sweep goes over: `lr 0.01, 0.003; fold 0, 1, 2`.
+pub(crate) fn axes(group: &Group<'_>) -> String {
+    let axes = group.axes.iter().map(|(axis, values)| {
+        let more = if values.len() > VALUES {
+            format!(" and {} more", values.len() - VALUES)
+        } else {
+            String::new()
+        };
+        format!("{axis} {}{more}", values[..values.len().min(VALUES)].join(", "))
+    });
+    axes.collect::<Vec<_>>().join("; ")
+}
+
 /// Whole numbers as such, others with four digits after the point, large ones with fewer.
 pub(crate) fn number(value: f64) -> String {
     if value.fract() == 0.0 && value.abs() < 1e15 {
@@ -81,6 +104,15 @@ mod tests {
         for (got, wanted) in cases {
             assert_eq!(got, wanted);
         }
+    }
+
+    #[test]
+    fn axes_are_named_with_their_values() {
+        let names = ["a@lr=0.1@fold=0", "a@lr=0.1@fold=1", "a@lr=1@fold=0"];
+        assert_eq!(axes(&Group::of_names(names)[0]), "lr 0.1, 1; fold 0, 1");
+        let many: Vec<String> = (0..11).map(|fold| format!("a@fold={fold}")).collect();
+        let group = &Group::of_names(many.iter().map(String::as_str))[0];
+        assert_eq!(axes(group), "fold 0, 1, 2, 3, 4, 5, 6, 7 and 3 more");
     }
 
     #[test]

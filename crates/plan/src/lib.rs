@@ -6,6 +6,7 @@ mod diagnostic;
 mod key;
 mod message;
 mod plan;
+mod variant;
 
 pub use diagnostic::{Anchor, Diagnostic, Place, Segment};
 pub use key::{InputDigest, KeyDocument};
@@ -14,3 +15,4 @@ pub use message::{
     Value,
 };
 pub use plan::{ArtifactKind, Extent, Input, Origin, Plan, Port, Source, Stage};
+pub use variant::{Group, Variant};

@@ -9,6 +9,8 @@ use petgraph::visit::EdgeRef;
 use petgraph::{Direction, graph::EdgeIndex};
 use serde::{Deserialize, Serialize};
 
+use crate::variant::Variant;
+
 /// What travels along an edge.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -197,6 +199,15 @@ impl Plan {
     /// A stage by name.
     pub fn stage(&self, name: &str) -> Option<&Stage> {
         self.stages().find(|stage| stage.name == name)
+    }
+
+    /// Stages that a name means: the one of that name, else all variants of it that a sweep has made.
+    pub fn select(&self, name: &str) -> Vec<&Stage> {
+        if let Some(stage) = self.stage(name) {
+            return vec![stage];
+        }
+        let wanted = Variant::parse(name);
+        self.stages().filter(|stage| wanted.covers(&Variant::parse(&stage.name))).collect()
     }
 
     /// Edges as (from, to, port).

@@ -72,6 +72,52 @@ pub(crate) fn recipe() -> &'static Value {
                     "type": "object",
                     "additionalProperties": { "type": ["string", "integer", "number", "boolean"] },
                 },
+                "matrix": {
+                    "description": "Axes of a sweep: lists of values that strings take in as `${name}`. A stage or source \
+                                    that depends on axes, by itself or by what it names, is there once for each \
+                                    combination, called `train@lr=0.01`. `exclude` lists combinations to leave out.",
+                    "type": "object",
+                    "properties": { "exclude": {
+                        "description": "Combinations to leave out, such as `[{ lr = 0.1, units = 8 }]`.",
+                        "type": "array",
+                        "items": {
+                            "type": "object",
+                            "additionalProperties": { "type": ["string", "integer", "number", "boolean"] },
+                        },
+                    } },
+                    "additionalProperties": {
+                        "type": "array", "minItems": 1,
+                        "items": { "type": ["string", "integer", "number", "boolean"] },
+                    },
+                },
+                "folds": {
+                    "description": "Cross-validation: splits sources into `k` folds, of which each is the test part once. \
+                                    What depends on them is there once for each, called `train@fold=0`.",
+                    "type": "object",
+                    "properties": {
+                        "k": { "description": "How many folds.", "type": "integer", "minimum": 2 },
+                        "data": {
+                            "description": "The sources; by default all without a `split`.",
+                            "type": "array", "minItems": 1, "items": { "type": "string" },
+                        },
+                        "valid": {
+                            "description": "The share of the rows outside the test fold that validates.",
+                            "type": "number", "exclusiveMinimum": 0, "exclusiveMaximum": 1,
+                        },
+                        "stratify": {
+                            "description": "A column whose values every fold gets in equal shares.", "type": "string",
+                        },
+                        "group": {
+                            "description": "A column whose equal values stay in one fold.", "type": "string",
+                        },
+                        "seed": {
+                            "description": "The seed of the folds instead of the recipe's.",
+                            "type": "integer", "minimum": 0,
+                        },
+                    },
+                    "required": ["k"],
+                    "additionalProperties": false,
+                },
                 "data": {
                     "description": "Sources by name.",
                     "type": "object", "additionalProperties": { "x-kinds": "source" },

@@ -5,15 +5,16 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use data::Source;
-use plan::{Diagnostic, Extent, Input, Origin, Place, Plan, Port, Stage};
+use plan::{Diagnostic, Extent, Input, Origin, Place, Plan, Port, Stage, Variant};
 use stages::{Context, Fact, Imported, Params, Reference, SourceFact};
 
 use crate::load::{self, Loaded};
 use crate::references::{self, Names};
 use crate::report::{Failure, File, Finding, Report};
 use crate::sources::{self, Search};
+use crate::sweep::{self, Axes};
 use crate::tree::Node;
-use crate::{validate, vars};
+use crate::validate;
 
 /// What stands beside a recipe on the command line.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -56,16 +57,17 @@ pub fn compile(path: &Path, options: &Options) -> Result<Compiled, Failure> {
 /// [`Failure::Diagnostics`].
 pub fn compile_text(path: &Path, text: String, options: &Options) -> Result<Compiled, Failure> {
     let mut loaded = load::load(path, text, &options.sets);
-    let mut diagnostics = vars::substitute(&mut loaded.root);
-    let checked = Checker { loaded: &loaded, options, diagnostics: &mut diagnostics }.check();
+    let (axes, mut diagnostics) = sweep::expand(&mut loaded.root);
+    let checked = Checker { loaded: &loaded, axes: &axes, options, diagnostics: &mut diagnostics }.check();
     match checked {
         Some(compiled) if diagnostics.is_empty() && loaded.findings.is_empty() => Ok(compiled),
-        _ => Err(Failure::Diagnostics(report(loaded, diagnostics))),
+        _ => Err(Failure::Diagnostics(report(loaded, diagnostics, &axes))),
     }
 }
 
 struct Checker<'a> {
     loaded: &'a Loaded,
+    axes: &'a Axes,
     options: &'a Options,
     diagnostics: &'a mut Vec<Diagnostic>,
 }
@@ -91,7 +93,7 @@ impl Checker<'_> {
         }
         let sources = self.sources(declared, &params, seed);
         let references = self.references(&params);
-        let order = references::order(&Self::written_order(root), &references, self.diagnostics);
+        let order = references::order(&self.written_order(root), &references, self.diagnostics);
         let facts = self.facts(&order, &params, &references, &sources);
         if !self.diagnostics.is_empty() || !self.loaded.findings.is_empty() {
             return None;
@@ -109,11 +111,15 @@ impl Checker<'_> {
         named.or_else(|| Some(stem?.to_string_lossy().into_owned())).unwrap_or_else(|| "recipe".to_owned())
     }
 
-    /// Names of stages as they stand in the text: a recipe's after those of the one it extends.
-    fn written_order(root: &Node) -> Vec<&str> {
+    /// Names of stages as they stand in the text: a recipe's after those of the one it extends, variants by their
+    /// values.
+    fn written_order<'n>(&self, root: &'n Node) -> Vec<&'n str> {
         let stages = root.get("stages").and_then(Node::table).into_iter().flatten();
         let mut names: Vec<_> = stages
-            .map(|(name, node)| (node.key.as_ref().map(|key| (Reverse(key.file), key.start)), name))
+            .map(|(name, node)| {
+                let written = node.key.as_ref().map(|key| (Reverse(key.file), key.start));
+                ((written, self.axes.assignment(name)), name)
+            })
             .collect();
         names.sort();
         names.into_iter().map(|(_, name)| name.as_str()).collect()
@@ -163,6 +169,7 @@ impl Checker<'_> {
 
     fn check_name(&mut self, name: &str, place: &Place) {
         let good = |char: char| char.is_alphanumeric() || matches!(char, '-' | '_' | '.');
+        let name = Variant::parse(name).of;
         if name.is_empty() || name.starts_with(['-', '.']) || !name.chars().all(good) {
             let message = format!("`{name}` cannot name a stage or source");
             let hint = "use letters, digits, `-`, `_` and `.`, with a letter or digit first";
@@ -331,8 +338,9 @@ pub(crate) fn planned(
 
 /// Findings with their bytes, sorted. Beside wrong syntax, what is missing or stands on the same line may be an
 /// echo of it, and is left out.
-fn report(loaded: Loaded, mut diagnostics: Vec<Diagnostic>) -> Report {
+fn report(loaded: Loaded, diagnostics: Vec<Diagnostic>, axes: &Axes) -> Report {
     let Loaded { root, files, mut findings, syntax } = loaded;
+    let mut diagnostics = sweep::told_once(diagnostics, &root, axes);
     if !syntax.is_empty() {
         diagnostics.retain(|diagnostic| !matches!(diagnostic.code, "missing-key" | "no-stages"));
     }

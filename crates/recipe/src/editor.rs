@@ -161,7 +161,7 @@ fn rewrite(schema: &mut Value) {
     }
 }
 
-const VARIABLE: &str = r"\$\{[A-Za-z_][A-Za-z0-9_-]*\}";
+const VARIABLE: &str = r"\$\{(matrix\.)?[A-Za-z_][A-Za-z0-9_-]*\}";
 
 /// Lets a string with a variable in it stand for this scalar.
 fn variable(map: &mut Map<String, Value>) {

@@ -221,7 +221,8 @@ impl Rewrite<'_> {
             known.insert(name.clone(), fact.clone());
             let mut paths = vec![self.file_path()];
             if fact.source.files.is_some() {
-                let declared = name.split_once('@').and_then(|(declared, _)| plan.sources.get(declared));
+                let declared = plan.sources.keys().find(|declared| self.renamed(declared) == *name);
+                let declared = declared.and_then(|declared| plan.sources.get(declared));
                 paths.extend(declared.and_then(|source| source.paths.last().cloned()));
             }
             let source = sources::planned(name, fact, paths);

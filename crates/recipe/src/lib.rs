@@ -1,7 +1,7 @@
 //! TOML text to a checked plan, or every diagnostic.
 //!
 //! The way of a recipe: its text becomes a tree of spanned values, laid over what it `extends`; `--set` and `[vars]`
-//! are put in; schemas made from the declarations find what is misspelt or mistyped; what is left is decoded, and
+//! are put in; what depends on `[matrix]` or `[folds]` is multiplied; schemas made from the declarations find what is misspelt or mistyped; what is left is decoded, and
 //! the stages' own checks run in the order of the DAG, each on the facts of those before. Nothing stops at the first
 //! mistake, and a mistake is reported where it was made, not again where its effects show.
 //!
@@ -17,6 +17,7 @@ mod references;
 mod report;
 mod set;
 mod sources;
+mod sweep;
 mod tree;
 mod validate;
 mod vars;

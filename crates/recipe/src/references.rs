@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use network::nearest;
 use petgraph::algo::tarjan_scc;
 use petgraph::graphmap::DiGraphMap;
-use plan::{ArtifactKind, Diagnostic, Place};
+use plan::{ArtifactKind, Diagnostic, Place, Variant};
 use stages::{Fact, Params, Reference};
 
 use crate::tree::{Data, Node};
@@ -212,7 +212,9 @@ fn written(reference: &Reference) -> bool {
 }
 
 fn suggestion(name: &str, known: &BTreeSet<&str>, what: &str) -> String {
-    let names: Vec<&str> = known.iter().copied().collect();
+    // A name that a sweep has multiplied stands for all of its variants.
+    let names: BTreeSet<&str> = known.iter().map(|name| Variant::parse(name).of).collect();
+    let names: Vec<&str> = names.into_iter().collect();
     match nearest(name, names.iter().copied()) {
         Some(near) => format!("did you mean `{near}`?"),
         None if names.is_empty() => format!("the recipe has no {what}"),

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use plan::{Anchor, Place, Segment};
+use plan::{Anchor, Place, Segment, Variant};
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
@@ -70,6 +70,13 @@ impl Node {
         self.table()?.get(key)
     }
 
+    pub(crate) fn get_mut(&mut self, key: &str) -> Option<&mut Node> {
+        match &mut self.data {
+            Data::Table(entries) => entries.get_mut(key),
+            _ => None,
+        }
+    }
+
     pub(crate) fn text(&self) -> Option<&str> {
         match &self.data {
             Data::String(text) => Some(text),
@@ -125,7 +132,9 @@ impl Node {
         let mut node = self;
         for segment in &place.0 {
             let next = match (segment, &node.data) {
-                (Segment::Key(key), Data::Table(entries)) => entries.get(key),
+                (Segment::Key(key), Data::Table(entries)) => {
+                    entries.get(key).or_else(|| first_variant(entries, key))
+                }
                 (Segment::Index(index), Data::Array(elements)) => elements.get(*index),
                 _ => None,
             };
@@ -155,6 +164,12 @@ impl Node {
             _ => node.span.clone(),
         }
     }
+}
+
+/// What stands for a stage or source that a sweep has multiplied: its variants are all written in one place.
+fn first_variant<'n>(entries: &'n BTreeMap<String, Node>, name: &str) -> Option<&'n Node> {
+    let (variant, node) = entries.range(format!("{name}@")..).next()?;
+    (Variant::parse(variant).of == name).then_some(node)
 }
 
 fn entries(file: usize, offset: usize, table: &DeTable<'_>) -> BTreeMap<String, Node> {

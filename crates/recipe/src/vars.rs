@@ -1,52 +1,65 @@
 //! `[vars]`: scalars with names, put into strings as `${name}`.
 //!
 //! A string that is exactly one `${name}` takes the variable's type; elsewhere its text goes in. `$${` is a plain
-//! `${`, and a `${` that no variable name follows stands for itself.
+//! `${`, and a `${` that no variable name follows stands for itself. Axes of a sweep are variables whose value differs
+//! between variants; `${matrix.name}` means nothing else than them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use network::nearest;
 use plan::{Diagnostic, Place};
 
 use crate::tree::{Data, Node};
 
-/// Replaces variables everywhere but in `[vars]` itself.
-pub(crate) fn substitute(root: &mut Node) -> Vec<Diagnostic> {
-    let vars: BTreeMap<String, Data> = match root.get("vars").and_then(Node::table) {
-        Some(vars) => vars.iter().map(|(name, node)| (name.clone(), node.data.clone())).collect(),
-        None => BTreeMap::new(),
-    };
-    let mut diagnostics = vec![];
-    if let Data::Table(entries) = &mut root.data {
-        for (key, node) in entries.iter_mut().filter(|(key, _)| *key != "vars") {
-            replace(node, &Place(vec![key.as_str().into()]), &vars, &mut diagnostics);
-        }
-    }
-    diagnostics
+/// What names an axis and nothing else.
+pub(crate) const MATRIX: &str = "matrix.";
+
+/// Values by name.
+pub(crate) type Vars = BTreeMap<String, Data>;
+
+/// The variables that a recipe declares.
+pub(crate) fn declared(root: &Node) -> Vars {
+    let vars = root.get("vars").and_then(Node::table).into_iter().flatten();
+    vars.map(|(name, node)| (name.clone(), node.data.clone())).collect()
 }
 
-fn replace(node: &mut Node, place: &Place, vars: &BTreeMap<String, Data>, diagnostics: &mut Vec<Diagnostic>) {
+/// Names of variables that the strings in a value take in.
+pub(crate) fn mentioned(node: &Node) -> BTreeSet<String> {
+    let mut names = BTreeSet::new();
+    collect(node, &mut names);
+    names
+}
+
+fn collect(node: &Node, names: &mut BTreeSet<String>) {
+    match &node.data {
+        Data::Array(elements) => elements.iter().for_each(|element| collect(element, names)),
+        Data::Table(entries) => entries.values().for_each(|node| collect(node, names)),
+        Data::String(text) => names.extend(pieces(text).into_iter().filter_map(|piece| match piece {
+            Piece::Variable(name) => Some(name.to_owned()),
+            Piece::Text(_) => None,
+        })),
+        _ => {}
+    }
+}
+
+/// Puts variables into the strings of a value.
+pub(crate) fn substitute(node: &mut Node, place: &Place, vars: &Vars, diagnostics: &mut Vec<Diagnostic>) {
     match &mut node.data {
         Data::Array(elements) => {
             for (index, element) in elements.iter_mut().enumerate() {
-                replace(element, &place.join(index), vars, diagnostics);
+                substitute(element, &place.join(index), vars, diagnostics);
             }
         }
         Data::Table(entries) => {
             for (key, node) in entries {
-                replace(node, &place.join(key.as_str()), vars, diagnostics);
+                substitute(node, &place.join(key.as_str()), vars, diagnostics);
             }
         }
         Data::String(text) if text.contains("${") => match replaced(text, vars) {
             Ok(data) => node.data = data,
             Err(unknown) => {
                 for name in unknown {
-                    let message = format!("there is no variable `{name}`");
-                    let hint = match nearest(&name, vars.keys().map(String::as_str)) {
-                        Some(near) => format!("did you mean `{near}`?"),
-                        None => format!("add it: [vars] {name} = ..."),
-                    };
-                    diagnostics.push(Diagnostic::new("unknown-variable", place.clone(), message).hint(hint));
+                    diagnostics.push(unknown_variable(&name, place, vars));
                 }
                 node.data = Data::Broken;
             }
@@ -55,46 +68,80 @@ fn replace(node: &mut Node, place: &Place, vars: &BTreeMap<String, Data>, diagno
     }
 }
 
-/// The text with variables put in, or the names that are not known.
-fn replaced(text: &str, vars: &BTreeMap<String, Data>) -> Result<Data, Vec<String>> {
-    let mut result = String::new();
-    let mut unknown = vec![];
+fn unknown_variable(name: &str, place: &Place, vars: &Vars) -> Diagnostic {
+    let (what, add) = match name.strip_prefix(MATRIX) {
+        Some(axis) => ("axis", format!("add it: [matrix] {axis} = [...]")),
+        None => ("variable", format!("add it: [vars] {name} = ...")),
+    };
+    let same = |known: &&str| known.starts_with(MATRIX) == name.starts_with(MATRIX);
+    let hint = match nearest(name, vars.keys().map(String::as_str).filter(same)) {
+        Some(near) => format!("did you mean `{near}`?"),
+        None => add,
+    };
+    let name = name.strip_prefix(MATRIX).unwrap_or(name);
+    Diagnostic::new("unknown-variable", place.clone(), format!("there is no {what} `{name}`")).hint(hint)
+}
+
+/// A part of a string.
+enum Piece<'t> {
+    Text(&'t str),
+    Variable(&'t str),
+}
+
+fn pieces(text: &str) -> Vec<Piece<'_>> {
+    let mut pieces = vec![];
     let mut rest = text;
     while let Some(start) = rest.find("${") {
         let (before, after) = (&rest[..start], &rest[start + 2..]);
         let name = after.split_once('}').map(|(name, _)| name).filter(|name| is_name(name));
-        if let (Some(plain), true) = (before.strip_suffix('$'), name.is_some()) {
-            result.push_str(plain);
-            result.push_str("${");
-            rest = after;
-            continue;
-        }
-        result.push_str(before);
-        let Some(name) = name else {
-            result.push_str("${");
-            rest = after;
-            continue;
-        };
-        rest = &after[name.len() + 1..];
-        match vars.get(name) {
-            Some(data) if before.is_empty() && result.is_empty() && rest.is_empty() => {
-                return Ok(data.clone());
+        pieces.push(match (before.strip_suffix('$'), name) {
+            (Some(plain), Some(_)) => Piece::Text(plain),
+            _ => Piece::Text(before),
+        });
+        match name.filter(|_| !before.ends_with('$')) {
+            Some(name) => {
+                pieces.push(Piece::Variable(name));
+                rest = &after[name.len() + 1..];
             }
-            Some(data) => result.push_str(&plain(data)),
-            None => unknown.push(name.to_owned()),
+            None => {
+                pieces.push(Piece::Text("${"));
+                rest = after;
+            }
         }
     }
-    result.push_str(rest);
+    pieces.push(Piece::Text(rest));
+    pieces.retain(|piece| !matches!(piece, Piece::Text("")));
+    pieces
+}
+
+/// The text with variables put in, or the names that are not known.
+fn replaced(text: &str, vars: &Vars) -> Result<Data, Vec<String>> {
+    let pieces = pieces(text);
+    if let [Piece::Variable(name)] = pieces[..] {
+        return vars.get(name).cloned().ok_or_else(|| vec![name.to_owned()]);
+    }
+    let (mut result, mut unknown) = (String::new(), vec![]);
+    for piece in pieces {
+        match piece {
+            Piece::Text(text) => result.push_str(text),
+            Piece::Variable(name) => match vars.get(name) {
+                Some(data) => result.push_str(&plain(data)),
+                None => unknown.push(name.to_owned()),
+            },
+        }
+    }
     if unknown.is_empty() { Ok(Data::String(result)) } else { Err(unknown) }
 }
 
-fn is_name(name: &str) -> bool {
+/// Whether a variable can be called so.
+pub(crate) fn is_name(name: &str) -> bool {
+    let name = name.strip_prefix(MATRIX).unwrap_or(name);
     name.starts_with(|first: char| first.is_ascii_alphabetic() || first == '_')
         && name.chars().all(|char| char.is_ascii_alphanumeric() || char == '_' || char == '-')
 }
 
-/// A scalar as text; what is no scalar is reported where it stands in `[vars]`.
-fn plain(data: &Data) -> String {
+/// A scalar as text; what is no scalar is reported where it is declared.
+pub(crate) fn plain(data: &Data) -> String {
     match data {
         Data::String(text) => text.clone(),
         Data::Integer(integer) => integer.to_string(),

@@ -22,17 +22,25 @@ const ACROSS: usize = 3;
 /// Most columns that a picture of importances shows.
 const TOP: usize = 20;
 
-/// Compares names (approaches, say) by metrics: one panel a metric, `(name, a value for each of names)`.
-/// A value that is not finite is written as `n/a`.
+/// A metric with a value for each name.
+#[derive(Debug, Clone, Copy)]
+pub struct Bars<'a> {
+    /// The metric.
+    pub name: &'a str,
+    /// The values; one that is not finite is written as `n/a`.
+    pub values: &'a [f64],
+    /// Their standard deviations, drawn as a line to both sides of a bar's end; not finite where there is none. May be
+    /// left empty.
+    pub deviations: &'a [f64],
+}
+
+/// Compares names (approaches, say) by metrics, one panel a metric.
 ///
 /// # Errors
 /// [`Error::Empty`] without names or series; [`Error::Length`] when a series has not a value a name.
-pub fn bars(names: &[String], series: &[(String, Vec<f64>)], title: &str) -> Result<Picture, Error> {
-    let panels: Vec<Panel<'_>> = series
-        .iter()
-        .enumerate()
-        .map(|(at, (name, values))| Panel { name, values, colour: colour(at) })
-        .collect();
+pub fn bars(names: &[String], series: &[Bars<'_>], title: &str) -> Result<Picture, Error> {
+    let panels: Vec<Panel<'_>> =
+        series.iter().enumerate().map(|(at, bars)| Panel { bars: *bars, colour: colour(at) }).collect();
     draw(names, &panels, title)
 }
 
@@ -49,14 +57,20 @@ pub fn importances(names: &[String], values: &[f64], title: &str) -> Result<Pict
     order.truncate(TOP);
     let top: Vec<String> = order.iter().map(|at| names[*at].clone()).collect();
     let values: Vec<f64> = order.iter().map(|at| values[*at]).collect();
-    let panel = Panel { name: "", values: &values, colour: colour(0) };
+    let panel = Panel { bars: Bars { name: "", values: &values, deviations: &[] }, colour: colour(0) };
     draw(&top, &[panel], title)
 }
 
 struct Panel<'a> {
-    name: &'a str,
-    values: &'a [f64],
+    bars: Bars<'a>,
     colour: crate::palette::Colour,
+}
+
+impl Panel<'_> {
+    /// How far the line at a bar's end goes to both sides; zero where there is none.
+    fn deviation(&self, row: usize) -> f64 {
+        self.bars.deviations.get(row).copied().filter(|deviation| deviation.is_finite()).unwrap_or(0.0)
+    }
 }
 
 fn draw(names: &[String], panels: &[Panel<'_>], title: &str) -> Result<Picture, Error> {
@@ -65,12 +79,12 @@ fn draw(names: &[String], panels: &[Panel<'_>], title: &str) -> Result<Picture, 
         return Err(Error::Empty { title: title.to_owned(), what });
     }
     for panel in panels {
-        check_length(title, "values", names.len(), panel.values.len())?;
+        check_length(title, "values", names.len(), panel.bars.values.len())?;
     }
     let across = panels.len().min(ACROSS);
     let rows_height = names.len() as f64 * ROW;
     // Without metric names the title is head enough.
-    let named = panels.iter().any(|panel| !panel.name.is_empty());
+    let named = panels.iter().any(|panel| !panel.bars.name.is_empty());
     let head = if named { PANEL_HEAD } else { 4.0 };
     let line_height = head + rows_height + PANEL_FOOT;
     let lines = panels.len().div_ceil(across);
@@ -101,13 +115,24 @@ fn draw_names(canvas: &mut Canvas, names: &[String], frame: Frame) {
 
 fn draw_panel(canvas: &mut Canvas, panel: &Panel<'_>, frame: Frame) {
     let width = frame.right - frame.left;
-    let texts: Vec<String> = panel.values.iter().copied().map(four_digits).collect();
+    let values = panel.bars.values;
+    let texts: Vec<String> = (values.iter().enumerate())
+        .map(|(row, value)| match panel.deviation(row) {
+            0.0 => four_digits(*value),
+            deviation => format!("{} ± {}", four_digits(*value), four_digits(deviation)),
+        })
+        .collect();
     // Room for the values beside the bars, on each side that has any.
     let room = texts.iter().map(|text| canvas.font.width(text, VALUE_SIZE)).fold(0.0, f64::max) + 14.0;
-    let negative = panel.values.iter().any(|value| *value < 0.0);
+    let ends = |row: usize| {
+        let deviation = panel.deviation(row);
+        (values[row] - deviation, values[row] + deviation)
+    };
+    let negative = (0..values.len()).any(|row| ends(row).0 < 0.0);
     let (left, right) = (frame.left + if negative { room } else { 0.0 }, frame.right - room);
     let ticks = ((right - left) / 55.0).clamp(2.0, 8.0) as usize;
-    let scale = Scale::of(panel.values.iter().copied().chain([0.0]), 0.0, ticks);
+    let all = (0..values.len()).flat_map(|row| [ends(row).0, ends(row).1]);
+    let scale = Scale::of(all.chain([0.0]), 0.0, ticks);
     let scale = if negative { scale } else { Scale { low: 0.0, ..scale } }.rounded();
     let place = |value: f64| left + scale.share(value) * (right - left);
 
@@ -118,15 +143,24 @@ fn draw_panel(canvas: &mut Canvas, panel: &Panel<'_>, frame: Frame) {
         canvas.text(text, at, TICK_SIZE, Anchor::Middle, TextStyle::plain(MUTED));
     }
     let written = TextStyle { halo: true, ..TextStyle::plain(INK) };
-    for (row, (value, text)) in panel.values.iter().zip(texts).enumerate() {
+    for (row, (value, text)) in values.iter().zip(texts).enumerate() {
         let y = frame.top + (row as f64 + 0.5) * ROW;
         let shown = if value.is_finite() { *value } else { 0.0 };
         let (from, to) = (place(shown.min(0.0)), place(shown.max(0.0)));
         canvas.rectangle((from, y - ROW * 0.34), (to - from, ROW * 0.68), panel.colour);
-        let (x, anchor) = if shown < 0.0 { (from - 6.0, Anchor::End) } else { (to + 6.0, Anchor::Start) };
+        let deviation = if value.is_finite() { panel.deviation(row) } else { 0.0 };
+        let (low, high) = (place(shown - deviation), place(shown + deviation));
+        if deviation > 0.0 {
+            canvas.line((low, y), (high, y), INK, 1.4);
+            for end in [low, high] {
+                canvas.line((end, y - ROW * 0.16), (end, y + ROW * 0.16), INK, 1.4);
+            }
+        }
+        let (left_of, right_of) = (from.min(low) - 6.0, to.max(high) + 6.0);
+        let (x, anchor) = if shown < 0.0 { (left_of, Anchor::End) } else { (right_of, Anchor::Start) };
         canvas.text(text, (x, centred(y, VALUE_SIZE)), VALUE_SIZE, anchor, written);
     }
     canvas.line((place(0.0), frame.top), (place(0.0), frame.bottom), FRAME, 1.2);
-    let name = canvas.font.fit(panel.name, NAME_SIZE, width);
+    let name = canvas.font.fit(panel.bars.name, NAME_SIZE, width);
     canvas.text(name, (frame.left, frame.top - 10.0), NAME_SIZE, Anchor::Start, TextStyle::plain(INK));
 }

@@ -22,7 +22,7 @@ mod scatter;
 mod svg;
 pub mod tensorboard;
 
-pub use bars::{bars, importances};
+pub use bars::{Bars, bars, importances};
 pub use curves::{Series, curves};
 pub use page::Page;
 pub use quality::Scores;

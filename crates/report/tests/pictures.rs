@@ -1,7 +1,7 @@
 //! Pictures: the same bytes twice, everything written, nothing that becomes markup, clear errors.
 #![expect(clippy::unwrap_used, reason = "a failure here fails the test")]
 
-use report::{Error, Groups, Picture, Series, bars, curves, importances, scatter};
+use report::{Bars, Error, Groups, Picture, Series, bars, curves, importances, scatter};
 
 const PNG: &[u8] = b"\x89PNG\r\n\x1a\n";
 
@@ -18,10 +18,16 @@ fn words() -> Picture {
     scatter(&points, Some(Groups { of: &of, names: &names }), Some(&labels), "words").unwrap()
 }
 
+fn of<'a>(name: &'a str, values: &'a [f64]) -> Bars<'a> {
+    Bars { name, values, deviations: &[] }
+}
+
 fn comparison() -> Picture {
     let names = strings(&["from scratch", "pretrained", "boosted"]);
-    let metrics =
-        [("AUC".to_owned(), vec![0.91234, 0.95, f64::NAN]), ("gain".to_owned(), vec![-1.5, 0.0, 2.0])];
+    let metrics = [
+        Bars { name: "AUC", values: &[0.91234, 0.95, f64::NAN], deviations: &[0.03, f64::NAN, 0.1] },
+        Bars { name: "gain", values: &[-1.5, 0.0, 2.0], deviations: &[] },
+    ];
     bars(&names, &metrics, "comparison").unwrap()
 }
 
@@ -113,7 +119,7 @@ fn text_never_becomes_markup() {
     let groups = Groups { of: &[0, 1], names: &names };
     for picture in [
         scatter(&[(0.0, 0.0), (1.0, 1.0)], Some(groups), Some(&names), evil).unwrap(),
-        bars(&names, &[(evil.to_owned(), vec![1.0, 2.0])], evil).unwrap(),
+        bars(&names, &[of(evil, &[1.0, 2.0])], evil).unwrap(),
         curves(&[line.clone(), line], evil, evil, evil).unwrap(),
         importances(&names, &[1.0, 2.0], evil).unwrap(),
     ] {
@@ -130,8 +136,10 @@ fn extremes_are_drawn() {
     let labels: Vec<String> = (0..30).map(|_| "\u{1f600}\u{4f60}\u{597d}".repeat(40)).collect();
     check(&scatter(&same, None, Some(&labels), "").unwrap(), 1400, 1000);
     let names = strings(&["a", "b", "c"]);
-    let metrics =
-        [("huge".to_owned(), vec![1e308, -1e308, f64::INFINITY]), ("flat".to_owned(), vec![0.0; 3])];
+    let metrics = [
+        Bars { deviations: &[1e308; 3], ..of("huge", &[1e308, -1e308, f64::INFINITY]) },
+        of("flat", &[0.0; 3]),
+    ];
     check(&bars(&names, &metrics, &"title ".repeat(100)).unwrap(), 1100, 48 + 30 + 3 * 30 + 36 + 6);
     let many: Vec<Series> =
         (0..60).map(|at| Series { name: format!("series {at}"), xs: vec![1.0], ys: vec![2.0] }).collect();
@@ -159,7 +167,7 @@ fn mistakes_are_told() {
     );
     assert_eq!(told(bars(&[], &[], "t")), "the picture `t` has no names");
     assert_eq!(told(bars(&names, &[], "t")), "the picture `t` has no series");
-    assert_eq!(told(bars(&names, &[("m".into(), vec![])], "t")), "the picture `t` has 0 values, expected 1");
+    assert_eq!(told(bars(&names, &[of("m", &[])], "t")), "the picture `t` has 0 values, expected 1");
     assert_eq!(told(curves(&[], "", "", "t")), "the picture `t` has no series");
     assert_eq!(told(importances(&names, &[], "t")), "the picture `t` has 0 values, expected 1");
 }

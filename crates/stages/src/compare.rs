@@ -13,6 +13,10 @@ use crate::table::{Params, Reference, Stage};
 
 /// Puts evaluations side by side: `comparison.csv`, `comparison.json`, and a bar plot as SVG and PNG.
 ///
+/// Of a stage that a sweep multiplies it takes all variants, and says in `spreads.csv` what they have together: mean,
+/// standard deviation (by n - 1) and the best of each metric. Folds and seeds are repetitions: they are averaged for
+/// each choice of the other axes, and the best is found by the mean.
+///
 /// Output: `comparison`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]

@@ -62,7 +62,7 @@ pub use rate::{Rate, Search};
 pub use rows::{RowSet, Rows};
 pub use stopping::EarlyStopping;
 pub use subnet::LoadSubnet;
-pub use table::{Declaration, Extent, KINDS, Params, Reference, Stage, declaration};
+pub use table::{Declaration, Extent, KINDS, Names, Params, Reference, Stage, declaration};
 pub use target::Target;
 pub use train::Train;
 pub use training::{Batch, BatchSize, Fitting, Training};

@@ -80,6 +80,20 @@ impl Reference {
     }
 }
 
+/// What the value of a key names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Names {
+    /// A source, or several.
+    Source,
+    /// A stage, or several; where a sweep multiplies them, it multiplies the stage that names them.
+    Stage,
+    /// Stages, each with all variants that a sweep makes of it.
+    EveryVariant {
+        /// The key whose list has a text for each of them.
+        beside: &'static str,
+    },
+}
+
 /// The params of one stage, by kind.
 #[derive(Clone, Debug, PartialEq)]
 #[expect(missing_docs, reason = "each kind is documented at its params")]
@@ -315,6 +329,17 @@ pub fn declaration(kind: &str) -> Option<&'static Declaration> {
 }
 
 impl Declaration {
+    /// What a key's value names, if it names others.
+    pub fn names(&self, key: &str) -> Option<Names> {
+        match (self.kind, key) {
+            ("preprocess", "data") => Some(Names::Source),
+            ("compare", "stages") => Some(Names::EveryVariant { beside: "labels" }),
+            // Its folder is no stage.
+            ("import", _) => None,
+            _ => self.references.contains(&key).then_some(Names::Stage),
+        }
+    }
+
     /// Decodes params that the schema has accepted.
     ///
     /// # Errors

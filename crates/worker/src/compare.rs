@@ -1,4 +1,6 @@
-//! Runs `compare`: a table and a bar plot over evaluations.
+//! Runs `compare`: a table and a bar plot over evaluations, and over variants of a sweep taken together.
+
+mod spread;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -11,6 +13,7 @@ use crate::error::OrStage;
 use crate::files::{METRICS, Outputs, read_json, write_csv, write_json, write_picture};
 use crate::inputs::named_artifacts;
 use crate::reading::Reading;
+use spread::Spread;
 
 /// What `evaluate` measured: `metrics.json`.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -46,35 +49,85 @@ struct Comparison<'a> {
     /// What the table shows, in order; the metric that decides first.
     metrics: &'a [String],
     rows: Vec<Row<'a>>,
+    /// Variants of a sweep taken together.
+    #[serde(skip_serializing_if = "<[Spread]>::is_empty")]
+    spreads: &'a [Spread],
 }
 
 pub(crate) fn run(params: &Compare, task: &Task) -> Result<Outcome, StageError> {
-    let mut measured: Vec<(String, Measured)> = vec![];
+    let (mut measured, mut stages): (Vec<(String, Measured)>, Vec<&str>) = (vec![], vec![]);
     for (index, (stage, artifact)) in named_artifacts(task, "stages").enumerate() {
         let label = params.labels.as_ref().and_then(|labels| labels.get(index)).cloned();
         measured.push((label.unwrap_or_else(|| stage.to_owned()), read_json(artifact, METRICS)?));
+        stages.push(stage);
     }
     let (metric, metrics) = shown(params, &measured)
         .ok_or_else(|| StageError::new(plan::Blame::Input, "none of these evaluations measured anything"))?;
     let name = &metrics[0];
-    let best = best(&measured, metric);
+    let rows = stages.iter().zip(&measured);
+    let rows = rows.map(|(stage, (label, of))| spread::Row { stage, label, metrics: &of.metrics });
+    let spreads = spread::spreads(&rows.collect::<Vec<_>>());
+    let candidates = candidates(&measured, &spreads, name);
+    let best =
+        spread::best(metric, candidates.iter().filter_map(|(name, bar)| Some((*name, bar.as_ref()?.value))));
+    let best = best.map_or("", |(name, _)| name);
 
     let mut outputs = Outputs::new(task);
     let folder = outputs.port("comparison", ArtifactKind::Comparison, serde_json::json!({}))?;
     let rows = measured.iter().map(|(name, measured)| Row { name, measured }).collect();
-    write_json(&folder, "comparison.json", &Comparison { metric: name, best, metrics: &metrics, rows })?;
+    let comparison = Comparison { metric: name, best, metrics: &metrics, rows, spreads: &spreads };
+    write_json(&folder, "comparison.json", &comparison)?;
     write_table(&folder, &metrics, &measured)?;
-    let labels: Vec<String> = measured.iter().map(|(label, _)| label.clone()).collect();
-    let values = measured.iter().map(|(_, of)| of.metrics.get(name).copied().unwrap_or(f64::NAN)).collect();
+    if !spreads.is_empty() {
+        write_spreads(&folder, &metrics, &spreads)?;
+    }
+    let labels: Vec<String> = candidates.iter().map(|(label, _)| (*label).to_owned()).collect();
+    let value = |pick: fn(&Bar) -> f64| -> Vec<f64> {
+        candidates.iter().map(|(_, bar)| bar.as_ref().map_or(f64::NAN, pick)).collect()
+    };
+    let bars =
+        report::Bars { name, values: &value(|bar| bar.value), deviations: &value(|bar| bar.deviation) };
     let title = format!("{name} on rows not seen in training");
-    let picture = report::bars(&labels, &[(name.clone(), values)], &title).or_stage()?;
+    let picture = report::bars(&labels, &[bars], &title).or_stage()?;
     write_picture(&folder, "comparison", &picture)?;
-    for (label, of) in &measured {
-        if let Some(value) = of.metrics.get(name) {
-            outputs.summary(format!("{label} {name}"), *value);
+    for (label, bar) in &candidates {
+        if let Some(bar) = bar {
+            outputs.summary(format!("{label} {name}"), bar.value);
         }
     }
     Ok(outputs.done())
+}
+
+/// A value of the picture.
+struct Bar {
+    value: f64,
+    /// Of a mean over repetitions; not a number elsewhere.
+    deviation: f64,
+}
+
+/// What the best is chosen of, in the order of the table: repetitions of one experiment by their mean, other rows as
+/// they are.
+fn candidates<'a>(
+    measured: &'a [(String, Measured)],
+    spreads: &'a [Spread],
+    metric: &str,
+) -> Vec<(&'a str, Option<Bar>)> {
+    let mut candidates = vec![];
+    for (at, (label, of)) in measured.iter().enumerate() {
+        match spreads.iter().find(|spread| spread.repeated && spread.rows.contains(&at)) {
+            Some(spread) if spread.rows[0] == at => {
+                let bar = spread.metrics.get(metric);
+                let bar = bar.map(|of| Bar { value: of.mean, deviation: of.deviation.unwrap_or(f64::NAN) });
+                candidates.push((spread.name.as_str(), bar));
+            }
+            Some(_) => {}
+            None => {
+                let bar = of.metrics.get(metric).map(|&value| Bar { value, deviation: f64::NAN });
+                candidates.push((label.as_str(), bar));
+            }
+        }
+    }
+    candidates
 }
 
 /// The metric that decides, and the names of all that the table shows: those that are wanted, else all, loss last.
@@ -117,16 +170,26 @@ fn write_table(folder: &Path, metrics: &[String], measured: &[(String, Measured)
     write_csv(folder, "comparison.csv", &header, lines)
 }
 
-/// The first of those with the best value.
-fn best(measured: &[(String, Measured)], metric: Metric) -> &str {
-    let mut best: Option<(&str, f64)> = None;
-    for (name, of) in measured {
-        if let Some(&value) = of.metrics.get(&metric.name()) {
-            let better = |old: f64| if metric.larger_is_better() { value > old } else { value < old };
-            if best.is_none_or(|(_, old)| better(old)) {
-                best = Some((name, value));
-            }
-        }
+/// Variants taken together, for spreadsheets.
+fn write_spreads(folder: &Path, metrics: &[String], spreads: &[Spread]) -> Result<(), StageError> {
+    let mut header = ["name", "over", "variants"].map(str::to_owned).to_vec();
+    for metric in metrics {
+        header.extend(["mean", "deviation", "best", "best of"].map(|what| format!("{metric} {what}")));
     }
-    best.map_or("", |(name, _)| name)
+    let lines = spreads.iter().map(|spread| {
+        let mut line = vec![spread.name.clone(), spread.over.join(" "), spread.count.to_string()];
+        for metric in metrics {
+            line.extend(match spread.metrics.get(metric) {
+                Some(of) => [
+                    of.mean.to_string(),
+                    of.deviation.map_or_else(String::new, |deviation| deviation.to_string()),
+                    of.best.to_string(),
+                    of.best_of.clone(),
+                ],
+                None => [const { String::new() }; 4],
+            });
+        }
+        line
+    });
+    write_csv(folder, "spreads.csv", &header, lines)
 }

@@ -132,7 +132,9 @@ fn write_coefficients(
             (if outputs == 1 { String::new() } else { header[output + 1].clone() }, of)
         })
         .collect();
-    write_picture(folder, "coefficients", &report::bars(&named, &series, "Largest coefficients").or_stage()?)
+    let bars: Vec<report::Bars<'_>> =
+        series.iter().map(|(name, values)| report::Bars { name, values, deviations: &[] }).collect();
+    write_picture(folder, "coefficients", &report::bars(&named, &bars, "Largest coefficients").or_stage()?)
 }
 
 /// What a fitted model says of rows.

@@ -6,7 +6,7 @@ use ::report::page::{
     Comparison, Evaluation, Graph, History, Importances, Measured, Node, Page, Projection, State,
 };
 use ::report::{Scores, Series};
-use plan::{Blame, KeyDocument, Origin};
+use plan::{Blame, Group, KeyDocument, Origin, Variant};
 use store::{RunState, Store};
 
 use super::found::{Found, Made};
@@ -30,7 +30,7 @@ pub(crate) fn page(context: &Context, store: &Store, found: &Found) -> Result<Pa
     let mut sources = Sources::default();
     for made in found.stages.iter().filter(|made| !made.outputs.is_empty()) {
         match made.stage.kind.as_str() {
-            "compare" => page.comparisons.extend(comparison(store, made)?),
+            "compare" => page.comparisons.extend(comparisons(store, made)?),
             "evaluate" => page.evaluations.push(evaluation(store, found, made, &mut sources)?),
             "gradient-boosting" => page.importances.extend(importances(store, made)?),
             "tsne" => page.projections.extend(projection(store, made)?),
@@ -80,50 +80,64 @@ fn started(id: &str) -> String {
 
 fn graph(found: &Found) -> Graph {
     let plan = &found.compiled.plan;
-    let read = |name: &&String| {
-        let mut inputs = plan.stages().flat_map(|stage| &stage.inputs);
-        inputs.any(|input| input.origin == Origin::Source((*name).clone()))
-    };
     let mut graph = Graph::default();
     let mut sources = BTreeMap::new();
-    for name in plan.sources.keys().filter(read) {
-        sources.insert(name.as_str(), graph.nodes.len());
-        let file = files_of(&plan.sources[name]);
-        let tip = format!("{name}: {file}");
-        graph.nodes.push(Node { name: name.clone(), note: file, tip, state: State::Source });
+    let read = |name: &str| {
+        let mut inputs = plan.stages().flat_map(|stage| &stage.inputs);
+        inputs.any(|input| matches!(&input.origin, Origin::Source(source) if source == name))
+    };
+    let names = plan.sources.keys().map(String::as_str).filter(|name| read(name));
+    for group in Group::of_names(names) {
+        sources.insert(group.of, graph.nodes.len());
+        let file = files_of(&plan.sources[group.names[0]]);
+        let tip = format!("{}: {file}", words::group(&group));
+        graph.nodes.push(Node { name: words::group(&group), note: file, tip, state: State::Source });
     }
     let mut stages = BTreeMap::new();
-    for made in &found.stages {
-        let (stage, record) = (&made.stage, made.record.as_ref());
-        let time = record.map(|record| words::seconds(record.seconds));
-        let (state, how) = match (made.outputs.is_empty(), made.ran) {
-            (true, _) => (State::Missing, "no result"),
-            (false, true) => (State::Ran, "ran"),
-            (false, false) => (State::Hit, "from the store"),
-        };
-        let numbers: Vec<(String, f64)> =
-            record.and_then(|record| serde_json::from_value(record.summary.clone()).ok()).unwrap_or_default();
-        let numbers = reporter::numbers(&numbers);
-        let tip = [Some(format!("{} ({})", stage.name, stage.kind)), Some(how.to_owned()), time.clone()]
-            .into_iter()
-            .flatten()
-            .chain((!numbers.is_empty()).then_some(numbers))
-            .collect::<Vec<_>>()
-            .join(" · ");
-        let note = time.map_or_else(|| stage.kind.clone(), |time| format!("{} · {time}", stage.kind));
-        stages.insert(stage.name.as_str(), graph.nodes.len());
-        graph.nodes.push(Node { name: stage.name.clone(), note, tip, state });
+    for group in Group::of_names(found.stages.iter().map(|made| made.stage.name.as_str())) {
+        let of_it: Vec<&Made> = group.names.iter().filter_map(|name| found.made(name)).collect();
+        stages.insert(group.of, graph.nodes.len());
+        graph.nodes.push(node(&group, &of_it));
     }
     for made in &found.stages {
         for input in &made.stage.inputs {
             let from = match &input.origin {
-                Origin::Stage { stage, .. } => stages.get(stage.as_str()),
-                Origin::Source(source) => sources.get(source.as_str()),
+                Origin::Stage { stage, .. } => stages.get(Variant::parse(stage).of),
+                Origin::Source(source) => sources.get(Variant::parse(source).of),
             };
-            graph.edges.extend(from.map(|&from| (from, stages[made.stage.name.as_str()])));
+            graph.edges.extend(from.map(|&from| (from, stages[Variant::parse(&made.stage.name).of])));
         }
     }
     graph
+}
+
+/// A stage, or all variants of it, as a node of the graph.
+fn node(group: &Group<'_>, of_it: &[&Made]) -> Node {
+    let (state, how) = if of_it.iter().any(|made| made.outputs.is_empty()) {
+        (State::Missing, "no result")
+    } else if of_it.iter().any(|made| made.ran) {
+        (State::Ran, "ran")
+    } else {
+        (State::Hit, "from the store")
+    };
+    let records: Vec<_> = of_it.iter().filter_map(|made| made.record.as_ref()).collect();
+    let seconds: f64 = records.iter().map(|record| record.seconds).sum();
+    let time = (!records.is_empty()).then(|| words::seconds(seconds));
+    let about = if group.is_swept() {
+        words::axes(group)
+    } else {
+        let summary = records.first().map(|record| record.summary.clone()).unwrap_or_default();
+        reporter::numbers(&serde_json::from_value::<Vec<(String, f64)>>(summary).unwrap_or_default())
+    };
+    let (name, kind) = (words::group(group), of_it.first().map_or("", |made| made.stage.kind.as_str()));
+    let tip = [Some(format!("{name} ({kind})")), Some(how.to_owned()), time.clone()]
+        .into_iter()
+        .flatten()
+        .chain((!about.is_empty()).then_some(about))
+        .collect::<Vec<_>>()
+        .join(" · ");
+    let note = time.map_or_else(|| kind.to_owned(), |time| format!("{kind} · {time}"));
+    Node { name, note, tip, state }
 }
 
 fn texts(found: &Found) -> Vec<(String, String)> {
@@ -171,8 +185,9 @@ fn files_of(source: &plan::Source) -> String {
     }
 }
 
-fn comparison(store: &Store, made: &Made) -> Result<Option<Comparison>> {
-    let Some(document) = made.json(store, "comparison", "comparison.json")? else { return Ok(None) };
+/// The table of approaches, and one of what a sweep's variants have together.
+fn comparisons(store: &Store, made: &Made) -> Result<Vec<Comparison>> {
+    let Some(document) = made.json(store, "comparison", "comparison.json")? else { return Ok(vec![]) };
     let rows = document["rows"].as_array().map_or(&[][..], Vec::as_slice);
     let mut metrics = metrics(&document);
     metrics.push("rows".to_owned());
@@ -184,12 +199,30 @@ fn comparison(store: &Store, made: &Made) -> Result<Option<Comparison>> {
         let name = row["name"].as_str().unwrap_or_default().to_owned();
         (name, metrics.iter().map(|metric| value(row, metric)).collect())
     });
-    Ok(Some(Comparison {
-        stage: made.stage.name.clone(),
-        rows: rows.collect(),
+    let best = document["best"].as_str().unwrap_or_default();
+    let stage = made.stage.name.clone();
+    let table = Comparison { stage, rows: rows.collect(), best: best.to_owned(), metrics };
+    Ok(std::iter::once(table).chain(spreads(&document, &made.stage.name)).collect())
+}
+
+fn spreads(document: &serde_json::Value, stage: &str) -> Option<Comparison> {
+    let spreads = document["spreads"].as_array().filter(|spreads| !spreads.is_empty())?;
+    let moments = ["mean", "deviation", "best"];
+    let names = metrics(document);
+    let row = |spread: &serde_json::Value| {
+        let of =
+            |metric: &String, moment: &str| spread["metrics"][metric][moment].as_f64().map(Measured::from);
+        let values = names.iter().flat_map(|metric| moments.map(|moment| of(metric, moment)));
+        let count = spread["count"].as_f64().map(Measured::from);
+        (spread["name"].as_str().unwrap_or_default().to_owned(), values.chain([count]).collect())
+    };
+    let heads = names.iter().flat_map(|metric| moments.map(|moment| format!("{metric} {moment}")));
+    Some(Comparison {
+        stage: format!("{stage}: variants together"),
+        metrics: heads.chain(["variants".to_owned()]).collect(),
+        rows: spreads.iter().map(row).collect(),
         best: document["best"].as_str().unwrap_or_default().to_owned(),
-        metrics,
-    }))
+    })
 }
 
 /// The table of a recipe that compares nothing.

@@ -9,3 +9,4 @@ mod linkage;
 mod messages;
 mod report;
 mod session;
+mod sweeps;
