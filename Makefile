@@ -57,6 +57,7 @@ libtorch-cuda: requirements ## Add libtorch's CUDA libraries (2.5 GB to download
 
 bench: data build $(BENCH_SETUP) ## Measure against pandas, PyTorch and scikit-learn: make bench DATA=folder
 	$(BENCH_PYTHON) benches/run.py --data-dir $(DATA) --pipeline $(PIPELINE)
+	$(BENCH_PYTHON) benches/hoisting.py --data-dir $(DATA) --pipeline $(PIPELINE)
 
 tables: data build $(BENCH_SETUP) ## Text with columns beside scikit-learn, CatBoost and PyTorch: make tables DATA=folder
 	$(BENCH_PYTHON) benches/tables.py --data-dir $(DATA) --pipeline $(PIPELINE)

@@ -71,6 +71,7 @@ fn row(group: &Group<'_>, explanations: &[&Explanation]) -> ([String; 4], Vec<St
             None => words.push((word, 1)),
         }
         reasons.extend(why);
+        reasons.extend(explanation.note.as_ref().map(|note| style(note).dim().to_string()));
     }
     let mut seen = BTreeSet::new();
     reasons.retain(|reason| seen.insert(reason.clone()));

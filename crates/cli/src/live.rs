@@ -300,6 +300,7 @@ mod tests {
             seed: None,
             extent: None,
             numeric: false,
+            note: None,
         };
         let stages = vec![
             stage("tokens", &[]),

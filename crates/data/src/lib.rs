@@ -31,6 +31,7 @@ mod paths;
 mod pca;
 mod principal;
 mod random;
+mod row_values;
 mod scan;
 mod source;
 mod split;
@@ -55,6 +56,7 @@ pub use part::{Part, Split};
 pub use paths::{Paths, is_pattern, matching, pattern_in};
 pub use principal::Principal;
 pub use random::Draws;
+pub use row_values::{RowBatch, RowValues, RowValuesWriter};
 pub use source::{Format, Problem, Source, TextFiles, UNPACKED_LIMIT};
 pub use split::assign;
 pub use step::{

@@ -25,6 +25,9 @@ pub struct Explanation {
     /// Its key, of a hit.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub key: Option<Digest>,
+    /// What the compiler did with the stage or could not do.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
     /// How long it took the last time, in seconds, where that is known.
     pub estimate: Option<f64>,
     /// Artifacts by port, of a hit.
@@ -93,8 +96,8 @@ pub fn explain(plan: &Plan, store: &Store, workers: &Workers) -> Result<Vec<Expl
             }
         };
         let found = outputs.get(&stage.name).cloned().unwrap_or_default();
-        let (stage, kind) = (stage.name.clone(), stage.kind.clone());
-        explanations.push(Explanation { stage, kind, verdict, key: hit, estimate, outputs: found });
+        let (stage, kind, note) = (stage.name.clone(), stage.kind.clone(), stage.note.clone());
+        explanations.push(Explanation { stage, kind, verdict, key: hit, note, estimate, outputs: found });
     }
     Ok(explanations)
 }

@@ -85,15 +85,7 @@ impl Graph {
     /// The part that `output` needs, and nothing else.
     #[must_use]
     pub fn cut(&self, output: usize) -> Graph {
-        let mut needed = vec![false; self.nodes.len()];
-        needed[output] = true;
-        for index in (0..=output).rev() {
-            if needed[index] {
-                for &input in &self.nodes[index].inputs {
-                    needed[input] = true;
-                }
-            }
-        }
+        let needed = self.needed(output, |_| false);
         let mut place = vec![usize::MAX; self.nodes.len()];
         let mut nodes = vec![];
         for (index, node) in self.nodes.iter().enumerate().filter(|(index, _)| needed[*index]) {

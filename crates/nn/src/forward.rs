@@ -19,10 +19,10 @@ use network::{Node, Primitive};
 use torch::{Kind, Tensor, no_grad_guard, try_guard};
 
 use crate::error::Error;
-use crate::module::{Module, uses_running_statistics};
+use crate::module::Module;
 use crate::sequence::Lengths;
 
-/// A data column of a batch.
+/// A data column of a batch, or what a node makes of it.
 #[derive(Debug)]
 pub enum Column {
     /// Token sequences, padded at the end with any valid id.
@@ -36,9 +36,17 @@ pub enum Column {
     Category(Tensor),
     /// Numbers `[batch, 1]`, vectors `[batch, width]` or images `[batch, channels, height, width]`, `Float`.
     Number(Tensor),
+    /// The values of a node.
+    Values {
+        /// `[batch, ...]`, or `[batch, time, ...]` for a sequence, padded at the end with anything; `Float`.
+        values: Tensor,
+        /// Of a sequence: `[batch]`, `Int64`, on the CPU, the valid steps of each row.
+        lengths: Option<Tensor>,
+    },
 }
 
-/// The data columns of a batch by name, on the module's device.
+/// The data columns of a batch by name, on the module's device. A node whose values are here is not computed, nor is
+/// what only it needs.
 pub type Inputs = BTreeMap<String, Column>;
 
 /// How a module runs.
@@ -92,7 +100,7 @@ impl Module {
     /// When a column is missing or does not fit, and what libtorch refuses.
     pub fn forward(&self, inputs: &Inputs) -> Result<Tensor, Error> {
         let _no_grad = no_grad_guard();
-        Ok(self.run(inputs, self.graph.output, Mode::Eval)?.output)
+        self.run_to(inputs, self.graph.output, Mode::Eval, &mut vec![])
     }
 
     /// As [`Module::forward`] for the node or layer `name`.
@@ -101,8 +109,22 @@ impl Module {
     /// [`Error::Node`] when there is none, else as [`Module::forward`].
     pub fn forward_node(&self, inputs: &Inputs, name: &str) -> Result<Tensor, Error> {
         let _no_grad = no_grad_guard();
-        let node = self.graph.find(name).ok_or_else(|| Error::Node(name.to_owned()))?;
-        Ok(self.run(inputs, node, Mode::Eval)?.output)
+        self.run_to(inputs, self.find(name)?, Mode::Eval, &mut vec![])
+    }
+
+    /// The values of several nodes from one pass, each as [`Column::Values`].
+    ///
+    /// # Errors
+    /// As [`Module::forward_node`].
+    pub fn forward_nodes(&self, inputs: &Inputs, names: &[String]) -> Result<Vec<Column>, Error> {
+        let _no_grad = no_grad_guard();
+        let wanted: Vec<usize> = names.iter().map(|name| self.find(name)).collect::<Result<_, _>>()?;
+        let found = self.run(inputs, &wanted, Mode::Eval, &mut vec![])?;
+        let column = |value: Value| Column::Values {
+            values: value.tensor,
+            lengths: value.lengths.map(|lengths| lengths.count.shallow_clone()),
+        };
+        Ok(found.into_iter().map(column).collect())
     }
 
     /// A training pass. `seed` is a function of the stage's seed, the epoch and the step; each node's dropout makes
@@ -111,7 +133,10 @@ impl Module {
     /// # Errors
     /// As [`Module::forward`].
     pub fn train(&self, inputs: &Inputs, seed: u64) -> Result<Pass, Error> {
-        self.run(inputs, self.graph.output, Mode::Train { seed, share: None })
+        let mut lookups = vec![];
+        let mode = Mode::Train { seed, share: None };
+        let output = self.run_to(inputs, self.graph.output, mode, &mut lookups)?;
+        Ok(Pass { output, lookups })
     }
 
     /// A training pass that only moves the running statistics of batch norms that are not frozen: after passes 1 to
@@ -122,56 +147,74 @@ impl Module {
     pub fn gather_statistics(&self, inputs: &Inputs, seed: u64, nth: u64) -> Result<(), Error> {
         let _no_grad = no_grad_guard();
         let share = Some(1.0 / nth as f64);
-        self.run(inputs, self.graph.output, Mode::Train { seed, share }).map(drop)
+        self.run_to(inputs, self.graph.output, Mode::Train { seed, share }, &mut vec![]).map(drop)
     }
 
     /// Whether training moves the running statistics of a batch norm.
     pub fn moves_statistics(&self) -> bool {
         let is_norm = |node: &Node| matches!(node.op, Primitive::BatchNorm { .. });
         let mut norms = self.graph.nodes.iter().filter(|node| is_norm(node));
-        norms.any(|node| !uses_running_statistics(node, &self.network.frozen))
+        norms.any(|node| !node.uses_running_statistics(&self.network.frozen))
     }
 
-    fn run(&self, inputs: &Inputs, output: usize, mode: Mode) -> Result<Pass, Error> {
+    fn find(&self, name: &str) -> Result<usize, Error> {
+        self.graph.find(name).ok_or_else(|| Error::Node(name.to_owned()))
+    }
+
+    fn run_to(
+        &self,
+        inputs: &Inputs,
+        node: usize,
+        mode: Mode,
+        lookups: &mut Vec<Lookup>,
+    ) -> Result<Tensor, Error> {
+        let found = self.run(inputs, &[node], mode, lookups)?.pop();
+        found.map(|value| value.tensor).ok_or_else(|| Error::Node(self.graph.nodes[node].name.clone()))
+    }
+
+    /// The values of the `wanted` nodes, in their order; a value is kept no longer than a node needs it.
+    fn run(
+        &self,
+        inputs: &Inputs,
+        wanted: &[usize],
+        mode: Mode,
+        lookups: &mut Vec<Lookup>,
+    ) -> Result<Vec<Value>, Error> {
         let nodes = &self.graph.nodes;
+        let given = |index: usize| inputs.contains_key(&nodes[index].name);
+        let mut needed = vec![false; nodes.len()];
+        for &output in wanted {
+            let own = self.graph.needed(output, given);
+            needed.iter_mut().zip(own).for_each(|(needed, own)| *needed |= own);
+        }
         let mut last_use = vec![0; nodes.len()];
-        for (index, node) in nodes.iter().enumerate() {
+        for (index, node) in nodes.iter().enumerate().filter(|(index, _)| needed[*index] && !given(*index)) {
             node.inputs.iter().for_each(|&input| last_use[input] = index);
         }
-        let needed = needed(self, output);
-        let mut lookups = vec![];
+        wanted.iter().for_each(|&output| last_use[output] = nodes.len());
         let mut values: Vec<Option<Value>> = vec![];
-        for (index, node) in nodes.iter().enumerate().take(output + 1) {
+        for (index, node) in nodes.iter().enumerate() {
             let mut value = None;
             if needed[index] {
-                let feeds = node.inputs.iter();
-                let feeds = feeds.map(|&at| values[at].as_ref().expect("inputs come before and are kept"));
-                let mut at = At { module: self, mode, index, inputs: feeds.collect(), lookups: &mut lookups };
-                value = Some(try_guard(|| match node.op {
-                    Primitive::Column => column::read(node, inputs),
-                    _ => compute(&mut at),
-                })?);
+                value = Some(if given(index) || node.op == Primitive::Column {
+                    try_guard(|| column::read(node, inputs))?
+                } else {
+                    let feeds = node.inputs.iter();
+                    let feeds =
+                        feeds.map(|&at| values[at].as_ref().expect("inputs come before and are kept"));
+                    let mut at = At { module: self, mode, index, inputs: feeds.collect(), lookups };
+                    try_guard(|| compute(&mut at))?
+                });
             }
             values.push(value);
-            for &input in node.inputs.iter().filter(|&&input| last_use[input] == index && input != output) {
+            for &input in node.inputs.iter().filter(|&&input| last_use[input] == index) {
                 values[input] = None;
             }
         }
-        let value = values.pop().flatten().ok_or_else(|| Error::Node(nodes[output].name.clone()))?;
-        Ok(Pass { output: value.tensor, lookups })
+        let take = |&output: &usize| values[output].take();
+        let found: Option<Vec<Value>> = wanted.iter().map(take).collect();
+        found.ok_or_else(|| Error::Node(nodes[wanted[0]].name.clone()))
     }
-}
-
-/// Nodes that `output` depends on.
-fn needed(module: &Module, output: usize) -> Vec<bool> {
-    let mut needed = vec![false; module.graph.nodes.len()];
-    needed[output] = true;
-    for index in (0..=output).rev().collect::<Vec<_>>() {
-        if needed[index] {
-            module.graph.nodes[index].inputs.iter().for_each(|&input| needed[input] = true);
-        }
-    }
-    needed
 }
 
 /// A node at its turn, with what feeds it.

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use network::{Graph, Network, Node, Param, Primitive};
+use network::{Graph, Network, Node, Param};
 use torch::{Device, Kind, Tensor, guard, no_grad_guard};
 
 use crate::error::{Error, Misshapen};
@@ -18,7 +18,7 @@ pub struct Module {
     pub(crate) device: Device,
     pub(crate) tensors: BTreeMap<String, Tensor>,
     /// By node: whether it and all that feeds it is frozen.
-    pub(crate) frozen_prefix: Vec<bool>,
+    pub(crate) frozen_part: Vec<bool>,
     /// The number format in which training passes multiply.
     pub(crate) products: Kind,
 }
@@ -85,8 +85,8 @@ impl Module {
                 tensors.insert(param.name.clone(), guard(|| tensor.set_requires_grad(true))?);
             }
         }
-        let frozen_prefix = frozen_prefix(&graph, &network.frozen);
-        Ok(Module { network: network.clone(), graph, device, tensors, frozen_prefix, products: Kind::Float })
+        let frozen_part = graph.frozen_part(&network.frozen);
+        Ok(Module { network: network.clone(), graph, device, tensors, frozen_part, products: Kind::Float })
     }
 
     /// The same module whose training passes multiply in another number format: linear maps, convolutions and attention.
@@ -117,22 +117,38 @@ impl Module {
     /// # Errors
     /// When the device refuses.
     pub fn weights(&self) -> Result<BTreeMap<String, Tensor>, Error> {
-        let copy = |tensor: &Tensor| guard(|| tensor.detach().to_device(Device::Cpu).copy());
         self.tensors.iter().map(|(name, tensor)| Ok((name.clone(), copy(tensor)?))).collect()
     }
 
-    /// Overwrites parameters and buffers with `weights`, which hold the same names and shapes.
+    /// As [`Module::weights`], without what training leaves as it is: of a network with a large frozen part little.
+    ///
+    /// # Errors
+    /// When the device refuses.
+    pub fn moving_weights(&self) -> Result<BTreeMap<String, Tensor>, Error> {
+        self.moving().map(|(name, tensor)| Ok((name.clone(), copy(tensor)?))).collect()
+    }
+
+    fn moving(&self) -> impl Iterator<Item = (&String, &Tensor)> {
+        let frozen: BTreeSet<&str> = self.frozen().into_iter().collect();
+        self.tensors.iter().filter(move |(name, _)| !frozen.contains(name.as_str()))
+    }
+
+    /// Overwrites what training moves with `weights`, which hold all of that at least.
     ///
     /// # Errors
     /// [`Error::Weights`] when a name is missing, else when the device refuses.
     pub fn assign(&self, weights: &BTreeMap<String, Tensor>) -> Result<(), Error> {
-        let missing: Vec<String> =
-            self.tensors.keys().filter(|name| !weights.contains_key(*name)).cloned().collect();
+        let missing: Vec<String> = self
+            .moving()
+            .map(|(name, _)| name)
+            .filter(|name| !weights.contains_key(*name))
+            .cloned()
+            .collect();
         if !missing.is_empty() {
             return Err(Error::Weights { missing, unexpected: vec![], misshapen: vec![] });
         }
         let _no_grad = no_grad_guard();
-        for (name, tensor) in &self.tensors {
+        for (name, tensor) in self.moving() {
             guard(|| tensor.shallow_clone().copy_(&weights[name]))?;
         }
         Ok(())
@@ -160,7 +176,7 @@ impl Module {
     pub fn frozen(&self) -> Vec<&str> {
         let mut names = vec![];
         for node in &self.graph.nodes {
-            let still = uses_running_statistics(node, &self.network.frozen);
+            let still = node.uses_running_statistics(&self.network.frozen);
             let frozen = |param: &&Param| {
                 if param.buffer { still } else { self.network.frozen.contains(&param.name) }
             };
@@ -180,27 +196,8 @@ impl Module {
     }
 }
 
-/// Whether a batch norm normalises by its running statistics even in training, and keeps them: when its weight and
-/// bias are frozen, or the statistics are.
-pub(crate) fn uses_running_statistics(node: &Node, frozen: &BTreeSet<String>) -> bool {
-    if !matches!(node.op, Primitive::BatchNorm { .. }) {
-        return false;
-    }
-    let is_frozen = |param: &Param| frozen.contains(&param.name);
-    node.params.iter().filter(|param| !param.buffer).all(is_frozen)
-        || node.params.iter().filter(|param| param.buffer).any(is_frozen)
-}
-
-/// By node: whether there are parameters at or before it and all of them are frozen.
-fn frozen_prefix(graph: &Graph, frozen: &BTreeSet<String>) -> Vec<bool> {
-    let mut any = vec![false; graph.nodes.len()];
-    let mut all = vec![true; graph.nodes.len()];
-    for (index, node) in graph.nodes.iter().enumerate() {
-        any[index] = !node.params.is_empty() || node.inputs.iter().any(|&input| any[input]);
-        all[index] = node.params.iter().all(|param| param.buffer || frozen.contains(&param.name))
-            && node.inputs.iter().all(|&input| all[input]);
-    }
-    any.iter().zip(&all).map(|(any, all)| *any && *all).collect()
+fn copy(tensor: &Tensor) -> Result<Tensor, Error> {
+    Ok(guard(|| tensor.detach().to_device(Device::Cpu).copy())?)
 }
 
 fn lowered(network: &Network) -> Result<Graph, Error> {

@@ -127,3 +127,19 @@ fn what_a_batch_lacks_is_named() {
     );
     assert_eq!(module.forward_node(&inputs(&[1.0]), "one").unwrap().size(), [1, 8]);
 }
+
+#[test]
+fn a_given_node_is_not_computed() {
+    let module = Module::new(&network(), 7, Device::Cpu).unwrap();
+    let batch = inputs(&[0.5, -1.0, 2.0, 3.0]);
+    let names = ["one".to_owned(), "output".to_owned()];
+    let mut found = module.forward_nodes(&batch, &names).unwrap().into_iter();
+    let (Some(one), Some(Column::Values { values: output, .. })) = (found.next(), found.next()) else {
+        panic!("values of both nodes");
+    };
+    // Without the data column: nothing before the node is looked at.
+    let given = Inputs::from([("one.dropout".to_owned(), one)]);
+    let again = module.forward(&given).unwrap();
+    assert_eq!(values::floats(&again).unwrap(), values::floats(&output).unwrap());
+    assert_eq!(module.forward(&Inputs::new()).unwrap_err().to_string(), "the batch has no number column `x`");
+}

@@ -25,6 +25,8 @@ pub enum ArtifactKind {
     History,
     /// One vector a row.
     Features,
+    /// What nodes of a network give, by row.
+    Values,
     /// A model on features and columns: boosted trees, a linear model, neighbours.
     Head,
     /// Measured metrics.
@@ -50,6 +52,7 @@ impl ArtifactKind {
             ArtifactKind::Network => "network",
             ArtifactKind::History => "history",
             ArtifactKind::Features => "features",
+            ArtifactKind::Values => "values",
             ArtifactKind::Head => "head",
             ArtifactKind::Metrics => "metrics",
             ArtifactKind::Predictions => "predictions",
@@ -129,6 +132,8 @@ pub struct Stage {
     /// How far it goes, for kinds that work in epochs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub extent: Option<Extent>,
+    /// What the compiler did with it or could not do, for people; no part of the result's meaning.
+    pub note: Option<String>,
 }
 
 /// How far a stage goes that works in epochs. One that goes further on the same way begins where a shorter one ended.
@@ -321,6 +326,7 @@ mod tests {
             seed: None,
             numeric: false,
             extent: None,
+            note: None,
         }
     }
 

@@ -8,6 +8,7 @@ use data::Source;
 use plan::{Diagnostic, Extent, Input, Origin, Place, Plan, Port, Stage, Variant};
 use stages::{Context, Fact, Imported, Params, Reference, SourceFact};
 
+use crate::hoist::hoist;
 use crate::load::{self, Loaded};
 use crate::references::{self, Names};
 use crate::report::{Failure, File, Finding, Report};
@@ -94,13 +95,14 @@ impl Checker<'_> {
         let sources = self.sources(declared, &params, seed);
         let references = self.references(&params);
         let order = references::order(&self.written_order(root), &references, self.diagnostics);
-        let facts = self.facts(&order, &params, &references, &sources);
+        let mut facts = self.facts(&order, &params, &references, &sources);
         if !self.diagnostics.is_empty() || !self.loaded.findings.is_empty() {
             return None;
         }
         let stages: Option<Vec<Stage>> =
             order.iter().map(|name| planned(name, &params[name], &references[name], &facts, seed)).collect();
-        let plan = Plan::new(self.name(), seed, sources.planned, stages?).ok()?;
+        let stages = hoist(stages?, &params, &mut facts);
+        let plan = Plan::new(self.name(), seed, sources.planned, stages).ok()?;
         let files = self.loaded.files.clone();
         Some(Compiled { plan, files, params, facts, sources: sources.facts })
     }
@@ -333,6 +335,7 @@ pub(crate) fn planned(
         seed: declaration.draws.then(|| params.stage().seed().unwrap_or(seed)),
         numeric: declaration.numeric,
         extent,
+        note: None,
     })
 }
 

@@ -10,6 +10,7 @@
 mod catalogue;
 mod compile;
 mod editor;
+mod hoist;
 mod input;
 mod load;
 mod reference;

@@ -14,6 +14,7 @@ mod fact;
 mod features;
 mod finetune;
 mod freeze;
+mod frozen;
 mod inputs;
 mod knn;
 mod linear;
@@ -47,6 +48,7 @@ pub use fact::{DatasetFact, Fact, FeaturesFact, HeadFact, LabelFact, NetworkFact
 pub use features::ExtractFeatures;
 pub use finetune::Finetune;
 pub use freeze::{Freeze, Unfreeze};
+pub use frozen::ExtractFrozen;
 pub use inputs::Inputs;
 pub use knn::{Distance, Knn, Votes};
 pub use linear::Linear;

@@ -10,8 +10,8 @@ use serde::de::DeserializeOwned;
 use crate::check::Context;
 use crate::fact::Fact;
 use crate::{
-    Cluster, Compare, Evaluate, Export, ExtractFeatures, Finetune, Freeze, GradientBoosting, Import, Inputs,
-    Knn, Linear, LoadSubnet, Predict, Preprocess, Project, Train, Tsne, Unfreeze,
+    Cluster, Compare, Evaluate, Export, ExtractFeatures, ExtractFrozen, Finetune, Freeze, GradientBoosting,
+    Import, Inputs, Knn, Linear, LoadSubnet, Predict, Preprocess, Project, Train, Tsne, Unfreeze,
 };
 
 /// What every kind's params can do.
@@ -107,6 +107,7 @@ pub enum Params {
     Freeze(Freeze),
     Unfreeze(Unfreeze),
     ExtractFeatures(ExtractFeatures),
+    ExtractFrozen(ExtractFrozen),
     GradientBoosting(GradientBoosting),
     Linear(Linear),
     Knn(Knn),
@@ -137,7 +138,7 @@ pub struct Declaration {
     decode: fn(serde_json::Value) -> Result<Params, serde_json::Error>,
 }
 
-/// Every stage kind.
+/// Every stage kind that a recipe can declare.
 pub const KINDS: &[Declaration] = &[
     Declaration {
         kind: "preprocess",
@@ -323,9 +324,21 @@ pub const KINDS: &[Declaration] = &[
     },
 ];
 
+/// Stage kinds that only the compiler makes.
+const MADE: &[Declaration] = &[Declaration {
+    kind: "extract-frozen",
+    version: 1,
+    summary: "runs the frozen part of a network over every row and keeps what it gives",
+    draws: false,
+    numeric: true,
+    references: &["network", "data"],
+    schema: schema::<ExtractFrozen>,
+    decode: |params| decode(params, Params::ExtractFrozen),
+}];
+
 /// The declaration of a kind.
 pub fn declaration(kind: &str) -> Option<&'static Declaration> {
-    KINDS.iter().find(|declaration| declaration.kind == kind)
+    KINDS.iter().chain(MADE).find(|declaration| declaration.kind == kind)
 }
 
 impl Declaration {
@@ -362,6 +375,7 @@ impl Params {
             Params::Freeze(_) => "freeze",
             Params::Unfreeze(_) => "unfreeze",
             Params::ExtractFeatures(_) => "extract-features",
+            Params::ExtractFrozen(_) => "extract-frozen",
             Params::GradientBoosting(_) => "gradient-boosting",
             Params::Linear(_) => "linear",
             Params::Knn(_) => "knn",
@@ -386,6 +400,7 @@ impl Params {
             Params::Freeze(params) => params,
             Params::Unfreeze(params) => params,
             Params::ExtractFeatures(params) => params,
+            Params::ExtractFrozen(params) => params,
             Params::GradientBoosting(params) => params,
             Params::Linear(params) => params,
             Params::Knn(params) => params,
@@ -423,6 +438,7 @@ impl Params {
             Params::Freeze(params) => serde_json::to_value(params),
             Params::Unfreeze(params) => serde_json::to_value(params),
             Params::ExtractFeatures(params) => serde_json::to_value(params),
+            Params::ExtractFrozen(params) => serde_json::to_value(params),
             Params::GradientBoosting(params) => serde_json::to_value(params),
             Params::Linear(params) => serde_json::to_value(params),
             Params::Knn(params) => serde_json::to_value(params),

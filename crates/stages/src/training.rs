@@ -42,6 +42,10 @@ pub struct Training {
     /// Stop when a metric no longer improves.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub early_stopping: Option<EarlyStopping>,
+    /// Whether the frozen first part of the network is run once over the data, in a stage of its own, and not in every
+    /// epoch, where that is worth it: `pipeline plan` says so. The result is the same but for rounding.
+    #[serde(default = "yes", skip_serializing_if = "is_true")]
+    pub hoist: bool,
     /// Seed of this stage's draws, instead of the recipe's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub seed: Option<u64>,
@@ -124,6 +128,15 @@ impl Default for Batch {
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks so")]
 fn is_one(count: &usize) -> bool {
     *count == 1
+}
+
+fn yes() -> bool {
+    true
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "as serde calls it")]
+fn is_true(value: &bool) -> bool {
+    *value
 }
 
 fn metrics() -> Vec<Metric> {

@@ -72,6 +72,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let checkpoint = folder.path().join("checkpoint");
     let job = Job {
         dataset: &dataset,
+        stored: None,
         training: &training,
         loss: &Loss::of(Target::Binary),
         seed: 7,

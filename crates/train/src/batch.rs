@@ -10,39 +10,65 @@ use nn::{Column, Inputs, Module};
 use torch::{Device, Tensor, guard};
 
 use crate::error::Error;
+use crate::stored::Stored;
 
 /// Makes the batches that a module reads.
 pub(crate) struct Loader<'a> {
     dataset: &'a Dataset,
     inputs: BTreeMap<String, Input>,
+    stored: Option<&'a Stored>,
     device: Device,
     /// By row: the steps of its longest sequence.
     pub(crate) lengths: Vec<u32>,
+    /// Floats of one row at the largest node that is computed.
+    pub(crate) largest: u64,
 }
 
 impl<'a> Loader<'a> {
+    /// With `stored` values of some nodes, columns that only these need are not read.
+    ///
     /// # Errors
-    /// [`Error::Column`] when the data lacks a column that the module reads.
-    pub(crate) fn new(module: &Module, dataset: &'a Dataset) -> Result<Self, Error> {
+    /// [`Error::Column`] when the data lacks a column that the module reads, [`Error::Stored`] when the values are not
+    /// of this module and these rows.
+    pub(crate) fn new(
+        module: &Module,
+        dataset: &'a Dataset,
+        stored: Option<&'a Stored>,
+    ) -> Result<Self, Error> {
         let mut lengths = vec![0; dataset.rows()];
         let mut inputs = BTreeMap::new();
-        for name in module.graph().columns() {
+        let graph = module.graph();
+        let given = |index: usize| stored.is_some_and(|stored| stored.has(&graph.nodes[index].name));
+        let needed = graph.needed(graph.output, given);
+        let mut largest = 1;
+        for (node, needed) in graph.nodes.iter().zip(needed) {
+            let name = &node.name;
+            if needed {
+                largest = node.values().max(largest);
+            }
             let Some(input) = module.network().inputs.get(name) else { continue };
             if matches!(input, Input::Sequence { .. }) {
                 for (most, length) in lengths.iter_mut().zip(dataset.lengths(name)) {
                     *most = length.max(*most);
                 }
             }
-            inputs.insert(name.to_owned(), input.clone());
+            // Which rows go together must not depend on what is stored: lengths are those of every column.
+            if needed {
+                inputs.insert(name.clone(), input.clone());
+            }
         }
-        let loader = Loader { dataset, inputs, device: module.device(), lengths };
+        if let Some(stored) = stored {
+            stored.check(module, dataset)?;
+        }
+        let loader = Loader { dataset, inputs, stored, device: module.device(), lengths, largest };
         loader.inputs(&[])?;
         Ok(loader)
     }
 
-    /// The rows' columns.
+    /// The rows' columns and stored values.
     pub(crate) fn inputs(&self, rows: &[u32]) -> Result<Inputs, Error> {
-        let mut inputs = Inputs::new();
+        let stored = self.stored.into_iter().flat_map(|stored| stored.batch(rows, self.device));
+        let mut inputs: Inputs = stored.collect::<Result<_, _>>()?;
         for (name, input) in &self.inputs {
             let missing = |wanted| Error::Column { name: name.clone(), wanted };
             let column = match input {

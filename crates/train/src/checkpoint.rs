@@ -1,13 +1,15 @@
 //! The state of a training after its last whole epoch, on disk.
 //!
-//! Invariant: a checkpoint is a folder `epoch-N` that was complete and synced before it got its name, so a crash at
-//! any moment leaves the older one whole. What does not match its own digest, or belongs to another training, is not
-//! used.
+//! Invariant: a checkpoint is a folder `epoch-N` that was complete before it got its name, so a crash at any moment
+//! leaves the one before whole. Waiting for the disk takes longer than a short epoch: it is waited for every few seconds,
+//! and a checkpoint that has reached it stays until the next one has, for when the machine itself goes down. What does
+//! not match its own digest, or belongs to another training, is not used.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 use torch::{Device, Tensor, weights};
@@ -17,11 +19,13 @@ use crate::fit::EpochRecord;
 use crate::scaler::Scaler;
 use crate::stopping::Stopping;
 
-/// The form of a checkpoint. 1: the first.
-const VERSION: u32 = 1;
+/// The form of a checkpoint. 1: the first. 2: what training leaves as it is is left out.
+const VERSION: u32 = 2;
 const TENSORS: &str = "tensors.safetensors";
 const STATE: &str = "state.json";
 const PREFIX: &str = "epoch-";
+/// Time between two checkpoints that are known to have reached the disk.
+const SYNC: Duration = Duration::from_secs(5);
 
 /// Named tensors.
 pub(crate) type Tensors = BTreeMap<String, Tensor>;
@@ -33,6 +37,7 @@ pub(crate) struct Checkpoint {
     /// Every epoch from 0.
     pub(crate) history: Vec<EpochRecord>,
     pub(crate) stopping: Stopping,
+    /// Those that training moves.
     pub(crate) weights: Tensors,
     pub(crate) optimizer: Tensors,
     /// Weights of the best epoch, where they are to be restored.
@@ -77,17 +82,33 @@ pub(crate) enum Found {
     Usable(Box<Checkpoint>),
 }
 
-impl Checkpoint {
-    /// Writes the checkpoint under `folder`, then drops older ones. `training` says which training it is of.
-    pub(crate) fn write(&self, folder: &Path, training: &str) -> Result<(), Error> {
+/// The checkpoints of one training.
+pub(crate) struct Checkpoints<'a> {
+    folder: &'a Path,
+    /// Which training they are of.
+    training: String,
+    /// The last that is known to have reached the disk, and when.
+    synced: Option<(usize, Instant)>,
+}
+
+impl<'a> Checkpoints<'a> {
+    pub(crate) fn new(folder: &'a Path, training: String) -> Self {
+        Checkpoints { folder, training, synced: None }
+    }
+
+    /// Writes the checkpoint, then drops older ones.
+    pub(crate) fn write(&mut self, checkpoint: &Checkpoint) -> Result<(), Error> {
+        let folder = self.folder;
+        let due = self.synced.is_none_or(|(_, at)| at.elapsed() >= SYNC);
+        let settle = |path: &Path| if due { sync(path) } else { Ok(()) };
         fs::create_dir_all(folder).map_err(Error::io(folder))?;
         let new = tempfile::Builder::new().prefix(".new-").tempdir_in(folder).map_err(Error::io(folder))?;
         let mut tensors = Tensors::new();
         let groups = [
-            ("weights", Some(&self.weights)),
-            ("optimizer", Some(&self.optimizer)),
-            ("best", self.best.as_ref()),
-            ("average", Some(&self.average.1)),
+            ("weights", Some(&checkpoint.weights)),
+            ("optimizer", Some(&checkpoint.optimizer)),
+            ("best", checkpoint.best.as_ref()),
+            ("average", Some(&checkpoint.average.1)),
         ];
         for (group, own) in groups {
             for (name, tensor) in own.into_iter().flatten() {
@@ -98,36 +119,42 @@ impl Checkpoint {
         weights::save(&path, &tensors)?;
         let state = State {
             version: VERSION,
-            training: training.to_owned(),
-            epoch: self.epoch,
-            history: self.history.clone(),
-            stopping: self.stopping.clone(),
-            averaged: self.average.0,
-            scaler: self.scaler,
-            rate: self.rate.clone(),
-            size: self.size,
+            training: self.training.clone(),
+            epoch: checkpoint.epoch,
+            history: checkpoint.history.clone(),
+            stopping: checkpoint.stopping.clone(),
+            averaged: checkpoint.average.0,
+            scaler: checkpoint.scaler,
+            rate: checkpoint.rate.clone(),
+            size: checkpoint.size,
             tensors: digest(&path)?,
         };
-        sync(&path)?;
+        settle(&path)?;
         let path = new.path().join(STATE);
         let text = serde_json::to_vec(&state).map_err(|error| Error::io(&path)(io::Error::other(error)))?;
         fs::write(&path, text).map_err(Error::io(&path))?;
-        sync(&path)?;
-        sync(new.path())?;
-        let named = folder.join(format!("{PREFIX}{}", self.epoch));
+        settle(&path)?;
+        settle(new.path())?;
+        let named = folder.join(format!("{PREFIX}{}", checkpoint.epoch));
         if named.exists() {
             fs::remove_dir_all(&named).map_err(Error::io(&named))?;
         }
         fs::rename(new.keep(), &named).map_err(Error::io(&named))?;
-        sync(folder)?;
+        settle(folder)?;
+        if due {
+            self.synced = Some((checkpoint.epoch, Instant::now()));
+        }
+        let synced = self.synced.map(|(epoch, _)| epoch);
         for (epoch, path) in folders(folder)? {
-            if epoch != Some(self.epoch) {
+            if epoch != Some(checkpoint.epoch) && (epoch.is_none() || epoch != synced) {
                 fs::remove_dir_all(&path).map_err(Error::io(&path))?;
             }
         }
         Ok(())
     }
+}
 
+impl Checkpoint {
     /// The newest checkpoint under `folder` that is whole and of this `training`.
     pub(crate) fn read(folder: &Path, training: &str) -> Result<Found, Error> {
         let mut epochs: Vec<(usize, PathBuf)> =

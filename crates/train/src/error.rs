@@ -82,6 +82,9 @@ pub enum Error {
     /// Features were asked for that are not one vector a row.
     #[error("features of a row must be one vector, the network gives a shape of {0:?} for a batch")]
     Features(Vec<i64>),
+    /// Stored values of a node that are not of this network and these rows.
+    #[error("the stored values of `{0}` do not fit the network and the data")]
+    Stored(String),
     /// A number in the optimiser's settings that makes no step possible.
     #[error("{0}")]
     Setting(String),
@@ -96,6 +99,9 @@ pub enum Error {
         /// What the system said.
         source: io::Error,
     },
+    /// A file of stored values cannot be read or written.
+    #[error(transparent)]
+    Data(#[from] data::Error),
     /// The module refused.
     #[error(transparent)]
     Module(#[from] nn::Error),

@@ -4,26 +4,26 @@
 //! batch and the result.
 
 use std::collections::BTreeMap;
-use std::fs::File;
-use std::os::unix::fs::FileExt;
 use std::path::Path;
 
-use data::{Dataset, Part};
+use data::{Dataset, Part, RowValuesWriter};
 use metrics::{Classes, Predictions};
 use nn::Module;
 use stages::{Loss, Metric};
-use torch::{Tensor, values};
+use torch::values;
 
 use crate::batch::Loader;
 use crate::criterion::Criterion;
 use crate::error::Error;
+use crate::stored::Stored;
 
-/// Rows of a batch at most, and its steps, padding included.
+/// Rows of a batch at most, its steps, padding included, and the floats of its largest node.
 const ROWS: usize = 512;
 const STEPS: usize = 32 * 1024;
+const FLOATS: u64 = 16 << 20;
 
-/// Positions in `rows` by batch: rows of like lengths together.
-fn batches(lengths: &[u32], rows: &[u32]) -> Vec<Vec<usize>> {
+/// Positions in `rows` by batch, `most` in one: rows of like lengths together.
+fn batches(lengths: &[u32], rows: &[u32], most: usize) -> Vec<Vec<usize>> {
     let length = |at: usize| lengths.get(rows[at] as usize).copied().unwrap_or(0).max(1) as usize;
     let mut order: Vec<usize> = (0..rows.len()).collect();
     order.sort_by_key(|&at| (length(at), at));
@@ -31,7 +31,7 @@ fn batches(lengths: &[u32], rows: &[u32]) -> Vec<Vec<usize>> {
     for at in order {
         match batches.last_mut() {
             // sorted, so the newest row is the longest
-            Some(batch) if batch.len() < ROWS && (batch.len() + 1) * length(at) <= STEPS => batch.push(at),
+            Some(batch) if batch.len() < most && (batch.len() + 1) * length(at) <= STEPS => batch.push(at),
             _ => batches.push(vec![at]),
         }
     }
@@ -39,25 +39,31 @@ fn batches(lengths: &[u32], rows: &[u32]) -> Vec<Vec<usize>> {
 }
 
 /// Runs `forward` over batches of `rows`; `take` gets the positions in `rows` and the result.
-fn each(
+pub(crate) fn each<T>(
     loader: &Loader<'_>,
     rows: &[u32],
-    forward: impl Fn(&nn::Inputs) -> Result<Tensor, nn::Error>,
-    mut take: impl FnMut(&[usize], &Tensor) -> Result<(), Error>,
+    forward: impl Fn(&nn::Inputs) -> Result<T, nn::Error>,
+    mut take: impl FnMut(&[usize], &T) -> Result<(), Error>,
 ) -> Result<(), Error> {
-    for batch in batches(&loader.lengths, rows) {
+    let most = usize::try_from(FLOATS / loader.largest).unwrap_or(ROWS).clamp(1, ROWS);
+    for batch in batches(&loader.lengths, rows, most) {
         let own: Vec<u32> = batch.iter().map(|&at| rows[at]).collect();
         take(&batch, &forward(&loader.inputs(&own)?)?)?;
     }
     Ok(())
 }
 
-/// Logits of `rows`, `[rows, width]` row-major in the order of `rows`, and the width.
+/// Logits of `rows`, `[rows, width]` row-major in the order of `rows`, and the width. What is `stored` is not computed.
 ///
 /// # Errors
 /// When the data lacks a column, the network's result is not one vector a row, and what libtorch refuses.
-pub fn predict(module: &Module, dataset: &Dataset, rows: &[u32]) -> Result<(Vec<f32>, usize), Error> {
-    logits(module, &Loader::new(module, dataset)?, rows)
+pub fn predict(
+    module: &Module,
+    dataset: &Dataset,
+    rows: &[u32],
+    stored: Option<&Stored>,
+) -> Result<(Vec<f32>, usize), Error> {
+    logits(module, &Loader::new(module, dataset, stored)?, rows)
 }
 
 pub(crate) fn logits(module: &Module, loader: &Loader<'_>, rows: &[u32]) -> Result<(Vec<f32>, usize), Error> {
@@ -100,33 +106,18 @@ pub(crate) fn vector_width(module: &Module, node: usize) -> Result<usize, Error>
 /// As [`predict`], and when the file cannot be written.
 pub fn features(module: &Module, dataset: &Dataset, rows: &[u32], path: &Path) -> Result<usize, Error> {
     let units = vector_width(module, module.graph().output)?;
-    let loader = Loader::new(module, dataset)?;
-    let row_bytes = units * size_of::<f32>();
-    let bytes = rows.len() * row_bytes;
-    let mut header = format!(
-        r#"{{"features":{{"dtype":"F32","shape":[{},{units}],"data_offsets":[0,{bytes}]}}}}"#,
-        rows.len()
-    );
-    // the format's readers want values aligned to eight bytes
-    header.extend(std::iter::repeat_n(' ', header.len().next_multiple_of(8) - header.len()));
-    let start = 8 + header.len();
-    let file = File::create(path).map_err(Error::io(path))?;
-    file.set_len((start + bytes) as u64).map_err(Error::io(path))?;
-    file.write_all_at(&(header.len() as u64).to_le_bytes(), 0).map_err(Error::io(path))?;
-    file.write_all_at(header.as_bytes(), 8).map_err(Error::io(path))?;
+    let mut writer = RowValuesWriter::create(path, "features", rows.len(), &[units], false)?;
     each(
-        &loader,
+        &Loader::new(module, dataset, None)?,
         rows,
         |inputs| module.forward(inputs),
         |batch, result| {
             let found = values::floats(result)?;
-            for (&at, row) in batch.iter().zip(found.chunks_exact(units)) {
-                let row: Vec<u8> = row.iter().flat_map(|value| value.to_le_bytes()).collect();
-                file.write_all_at(&row, (start + at * row_bytes) as u64).map_err(Error::io(path))?;
-            }
-            Ok(())
+            let rows = batch.iter().zip(found.chunks_exact(units));
+            rows.into_iter().try_for_each(|(&at, row)| Ok(writer.write(at, row)?))
         },
     )?;
+    writer.finish()?;
     Ok(units)
 }
 
@@ -147,7 +138,7 @@ pub fn evaluate(
     }
     let width = vector_width(module, module.graph().output)?;
     let criterion = Criterion::of(loss, width, dataset.description())?;
-    measured(module, &Loader::new(module, dataset)?, &rows, &criterion, wanted)
+    measured(module, &Loader::new(module, dataset, None)?, &rows, &criterion, wanted)
 }
 
 pub(crate) fn measured(

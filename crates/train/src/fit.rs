@@ -11,12 +11,13 @@ use serde::{Deserialize, Serialize};
 use stages::{Loss, Training};
 use torch::{Tensor, keep_freed_memory, set_threads};
 
-use crate::checkpoint::{Checkpoint, Tensors};
+use crate::checkpoint::{Checkpoint, Checkpoints, Tensors};
 use crate::error::Error;
 use crate::find::FoundRate;
 use crate::learner::Learner;
 use crate::run::Run;
 use crate::stopping::Stopping;
+use crate::stored::Stored;
 
 /// Who hears of progress; breaking stops the training.
 pub(crate) type Watch<'a> = &'a mut dyn FnMut(Progress) -> ControlFlow<()>;
@@ -27,6 +28,8 @@ pub struct Job<'a> {
     /// Trains on part `train`, or on all rows where there is no split; watches part `valid` where it has rows; never
     /// looks at `test`.
     pub dataset: &'a Dataset,
+    /// Values of frozen nodes that need not be computed.
+    pub stored: Option<&'a Stored>,
     /// Epochs, batches, optimiser, metrics.
     pub training: &'a Training,
     /// What is minimised.
@@ -95,6 +98,7 @@ pub fn fit(module: Module, job: Job<'_>, progress: Watch<'_>) -> Result<Fitted, 
     if let Some(text) = run.too_few_rows() {
         tell(progress, Progress::Warning { text })?;
     }
+    let mut checkpoints = Checkpoints::new(job.checkpoint, identity);
     let rate = run.rate(saved.as_ref(), progress)?;
     let optimizer = &job.training.optimizer;
     let optimizer = rate.as_ref().map_or_else(|| optimizer.clone(), |rate| optimizer.with_lr(rate.lr));
@@ -122,7 +126,7 @@ pub fn fit(module: Module, job: Job<'_>, progress: Watch<'_>) -> Result<Fitted, 
             run.module.assign(&weights)?;
         }
         let (metrics, seconds) = run.epoch(&mut learner, epoch, progress)?;
-        weights = run.module.weights()?;
+        weights = run.module.moving_weights()?;
         if let Some(average) = &mut learner.average {
             average.after_epoch(&run.module, epoch)?;
             run.show(average, epoch)?;
@@ -134,7 +138,7 @@ pub fn fit(module: Module, job: Job<'_>, progress: Watch<'_>) -> Result<Fitted, 
             && settings.restore_best
         {
             state.best =
-                Some(if learner.average.is_some() { run.module.weights()? } else { shared(&weights) });
+                Some(if learner.average.is_some() { run.module.moving_weights()? } else { shared(&weights) });
         }
         state.epoch = epoch;
         state.history.push(record.clone());
@@ -150,7 +154,7 @@ pub fn fit(module: Module, job: Job<'_>, progress: Watch<'_>) -> Result<Fitted, 
             rate: rate.clone(),
             size: Some(run.size),
         };
-        checkpoint.write(job.checkpoint, &identity)?;
+        checkpoints.write(&checkpoint)?;
         run.tell_epoch(progress, &record, seconds)?;
     }
     run.check_freezing(&start)?;

@@ -21,6 +21,7 @@ mod sample;
 mod scaler;
 mod size;
 mod stopping;
+mod stored;
 
 pub use criterion::{Criterion, by_class, trained};
 pub use error::Error;
@@ -28,3 +29,4 @@ pub use evaluate::{evaluate, features, predict};
 pub use find::FoundRate;
 pub use fit::{EpochRecord, Fitted, Job, fit};
 pub use optimizer::Optimizer;
+pub use stored::{Stored, store};

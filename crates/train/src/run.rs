@@ -37,7 +37,7 @@ impl<'a> Run<'a> {
         if module.trainable().is_empty() {
             return Err(Error::NothingToTrain);
         }
-        let loader = Loader::new(&module, job.dataset)?;
+        let loader = Loader::new(&module, job.dataset, job.stored)?;
         // Data without a split has no parts: all of it is for training.
         let split = !job.dataset.description().parts.is_empty();
         let train = job.dataset.rows_of(split.then_some(Part::Train));

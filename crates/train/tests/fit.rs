@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 use stages::{Loss, Metric, Target, Training};
 use tempfile::TempDir;
 use torch::{Device, values};
-use train::{Error, Fitted, Job, evaluate, features, fit, predict};
+use train::{Error, Fitted, Job, Stored, evaluate, features, fit, predict, store};
 
 /// Reviews of random words; one with more `good` than `bad` is positive.
 fn dataset(folder: &Path, rows: usize, split: Option<Split>) -> Dataset {
@@ -79,6 +79,7 @@ struct Setup {
     folder: TempDir,
     dataset: Dataset,
     network: Network,
+    stored: Option<Stored>,
 }
 
 impl Setup {
@@ -90,7 +91,7 @@ impl Setup {
         let folder = tempfile::tempdir().unwrap();
         let dataset = dataset(folder.path(), 400, split);
         let network = network(&dataset);
-        Setup { folder, dataset, network }
+        Setup { folder, dataset, network, stored: None }
     }
 
     fn fit(
@@ -116,6 +117,7 @@ impl Setup {
         let kept = kept.map(|kept| self.folder.path().join(kept));
         let job = Job {
             dataset: &self.dataset,
+            stored: self.stored.as_ref(),
             training,
             loss: &Loss::of(Target::Binary),
             seed: 5,
@@ -265,6 +267,8 @@ fn a_damaged_checkpoint_is_not_used() {
     };
     for bytes in [flipped(intact.len() - 5), flipped(20), intact[..1000].to_vec(), vec![]] {
         fs::write(&path, bytes).unwrap();
+        // The first epoch's stays until a later one is known to have reached the disk.
+        fs::remove_dir_all(checkpoint.join("epoch-1")).unwrap();
         fs::create_dir_all(checkpoint.join(".new-left-behind")).unwrap();
         let mut warnings = 0;
         let fitted = setup
@@ -275,9 +279,20 @@ fn a_damaged_checkpoint_is_not_used() {
             .unwrap();
         assert_eq!(warnings, 1);
         assert_same_bits(&fitted, &whole);
-        let names: Vec<_> = fs::read_dir(&checkpoint).unwrap().map(|e| e.unwrap().file_name()).collect();
-        assert_eq!(names, ["epoch-3"]);
+        let mut names: Vec<_> = fs::read_dir(&checkpoint).unwrap().map(|e| e.unwrap().file_name()).collect();
+        names.sort();
+        assert_eq!(names, ["epoch-1", "epoch-3"]);
     }
+    fs::write(&path, flipped(20)).unwrap();
+    let mut resumed = vec![];
+    let fitted = setup.fit(&training, "damaged", 1, &mut |progress| {
+        if let Progress::Resumed { epoch } = progress {
+            resumed.push(epoch);
+        }
+        ControlFlow::Continue(())
+    });
+    assert_same_bits(&fitted.unwrap(), &whole);
+    assert_eq!(resumed, [1]);
 }
 
 #[test]
@@ -361,6 +376,53 @@ fn parameters_that_cannot_move_are_named() {
     );
 }
 
+/// The values of a node for all rows, from the untrained network.
+fn stored(setup: &Setup, node: &str) -> Stored {
+    let folder = setup.folder.path().join(node);
+    fs::create_dir_all(&folder).unwrap();
+    let part = Module::new(&setup.network.cut(node).unwrap(), 5, Device::Cpu).unwrap();
+    let mut told = 0;
+    store(&part, &setup.dataset, &[node.to_owned()], &folder, &mut |done| told = done).unwrap();
+    assert_eq!(told, setup.dataset.rows());
+    Stored::open([(node, folder.join(format!("{node}.safetensors")).as_path())]).unwrap()
+}
+
+#[test]
+fn a_frozen_part_may_be_read_instead_of_run() {
+    let mut setup = Setup::new();
+    let graph = setup.network.lower().unwrap();
+    let names = graph.params().map(|param| param.name.clone());
+    setup.network.frozen =
+        names.filter(|name| name.starts_with("embed") || name.starts_with("gru")).collect();
+    let settings = training(json!({ "epochs": 4, "early-stopping": { "patience": 3, "metric": "loss" } }));
+    let whole = setup.fit(&settings, "run", 2, &mut on).unwrap();
+    // A sequence and a vector; both stand for all that is frozen.
+    for node in ["gru", "last"] {
+        setup.stored = Some(stored(&setup, node));
+        let read = setup.fit(&settings, node, 1, &mut on).unwrap();
+        for (name, floats) in bits(&read) {
+            for (one, other) in floats.iter().zip(&bits(&whole)[&name]) {
+                let (one, other) = (f32::from_bits(*one), f32::from_bits(*other));
+                assert!((one - other).abs() < 1e-4, "{name}: {one} and {other}");
+            }
+        }
+        assert_eq!(read.epoch, whole.epoch);
+        // What is read is part of no result: interrupted and resumed, the bits are those of one go.
+        let stopped = setup.fit(&settings, "stopped", 1, &mut |progress| match progress {
+            Progress::Epoch { epoch: 2, .. } => ControlFlow::Break(()),
+            _ => ControlFlow::Continue(()),
+        });
+        assert!(matches!(stopped, Err(Error::Stopped)));
+        assert_same_bits(&setup.fit(&settings, "stopped", 2, &mut on).unwrap(), &read);
+        fs::remove_dir_all(setup.folder.path().join("stopped")).unwrap();
+    }
+    // Values of another node under this one's name.
+    let wrong = setup.folder.path().join("gru/gru.safetensors");
+    setup.stored = Some(Stored::open([("last", wrong.as_path())]).unwrap());
+    let error = setup.fit(&settings, "wrong", 1, &mut on).unwrap_err();
+    assert_eq!(error.to_string(), "the stored values of `last` do not fit the network and the data");
+}
+
 #[test]
 fn features_are_written_row_by_row() {
     let setup = Setup::new();
@@ -371,12 +433,12 @@ fn features_are_written_row_by_row() {
     assert_eq!(features(&part, &setup.dataset, &rows, &path).unwrap(), 12);
     let found = torch::weights::load(&path, Device::Cpu).unwrap().remove("features").unwrap();
     assert_eq!(found.size(), [4, 12]);
-    let (expected, width) = predict(&part, &setup.dataset, &rows).unwrap();
+    let (expected, width) = predict(&part, &setup.dataset, &rows, None).unwrap();
     assert_eq!((values::floats(&found).unwrap(), width), (expected, 12));
 
     // rows keep their place whatever the order asked for
-    let (logits, _) = predict(&module, &setup.dataset, &rows).unwrap();
-    let (turned, _) = predict(&module, &setup.dataset, &[11, 250, 3, 7]).unwrap();
+    let (logits, _) = predict(&module, &setup.dataset, &rows, None).unwrap();
+    let (turned, _) = predict(&module, &setup.dataset, &[11, 250, 3, 7], None).unwrap();
     for (one, other) in logits.iter().zip(turned.iter().rev()) {
         assert!((one - other).abs() < 1e-6);
     }
@@ -423,7 +485,7 @@ fn sampled_rows_are_balanced_and_resume_to_the_same_bits() {
     assert_same_bits(&setup.fit(&training, "sampled-stopped", 1, &mut on).unwrap(), &whole);
     // nine of ten rows are of class 1, and the biased network says so of the rows that were not trained on
     let (logits, _) =
-        predict(&whole.module, &setup.dataset, &setup.dataset.rows_of(Some(Part::Valid))).unwrap();
+        predict(&whole.module, &setup.dataset, &setup.dataset.rows_of(Some(Part::Valid)), None).unwrap();
     let positive = logits.iter().filter(|logit| **logit > 0.0).count() as f64 / logits.len() as f64;
     assert!(positive > 0.6, "{positive}");
 }

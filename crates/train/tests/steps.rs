@@ -86,6 +86,7 @@ fn trained_network(network: &Network, training: Value, loss: Value) -> (Fitted, 
     let mut told = vec![];
     let job = Job {
         dataset: &dataset,
+        stored: None,
         training: &training,
         loss: &serde_json::from_value(loss).unwrap(),
         seed: 5,

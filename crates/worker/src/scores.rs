@@ -84,7 +84,8 @@ fn network(
 ) -> Result<Scores, StageError> {
     let stored = StoredNetwork::open(model)?.reading(encoded)?;
     let module = stored.module(torch::device(&task.device).or_stage()?)?;
-    let (logits, width) = train::predict(&module, data, rows).or_stage()?;
+    let given = crate::frozen::stored(task)?;
+    let (logits, width) = train::predict(&module, data, rows, given.as_ref()).or_stage()?;
     let label = data.description().label.as_ref().map_or(LabelKind::Class, |label| label.kind);
     let target = stored.loss.map_or_else(|| Target::of(label, width), |loss| loss.target());
     Ok(Scores::Classes { target, width, logits })

@@ -59,8 +59,10 @@ fn run(
         let kind = data.description().label.as_ref().map_or(LabelKind::Class, |label| label.kind);
         Loss::of(Target::of(kind, width))
     });
+    let stored = crate::frozen::stored(task)?;
     let job = Job {
         dataset: data,
+        stored: stored.as_ref(),
         training,
         loss: &loss,
         seed: task.seed,
@@ -180,7 +182,9 @@ pub(crate) fn columns(data: &Dataset) -> BTreeMap<String, Input> {
 /// Whose turn it is after an error of training.
 pub(crate) fn blame(error: &train::Error) -> Blame {
     match error {
-        train::Error::Io { .. } | train::Error::Half | train::Error::NoRoom => Blame::Environment,
+        train::Error::Io { .. } | train::Error::Data(_) | train::Error::Half | train::Error::NoRoom => {
+            Blame::Environment
+        }
         train::Error::NoRows(_)
         | train::Error::NoLabel
         | train::Error::Classes { .. }

@@ -4,6 +4,7 @@
 
 mod commands;
 mod docs;
+mod hoisting;
 mod interruptions;
 mod linkage;
 mod messages;

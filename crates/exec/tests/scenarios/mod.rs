@@ -88,6 +88,7 @@ impl Bench {
             seed: None,
             numeric: false,
             extent: None,
+            note: None,
         }
     }
 

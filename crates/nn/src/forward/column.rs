@@ -1,4 +1,4 @@
-//! Data columns.
+//! Data columns, and nodes whose values are given.
 
 use std::rc::Rc;
 
@@ -9,7 +9,7 @@ use super::{Column, Inputs, Value};
 use crate::error::Error;
 use crate::sequence::Lengths;
 
-/// The batch's column that the node is.
+/// The batch's column that the node is, or the node's given values.
 pub(super) fn read(node: &Node, inputs: &Inputs) -> Result<Value, Error> {
     let wanted = match (&node.signal.ids, node.signal.is_sequence()) {
         (Some(_), true) => "sequence",
@@ -29,6 +29,10 @@ pub(super) fn read(node: &Node, inputs: &Inputs) -> Result<Value, Error> {
         }
         (Some(Column::Category(ids)), "category") => Ok(Value::new(ids.shallow_clone(), None)),
         (Some(Column::Number(numbers)), "number") => Ok(Value::new(numbers.shallow_clone(), None)),
+        (Some(Column::Values { values, lengths }), _) if lengths.is_some() == node.signal.is_sequence() => {
+            let lengths = lengths.as_ref().map(|count| Rc::new(Lengths { count: count.shallow_clone() }));
+            Ok(Value::new(values.shallow_clone(), lengths))
+        }
         _ => Err(Error::Column { name: node.name.clone(), wanted }),
     }
 }

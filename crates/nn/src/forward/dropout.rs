@@ -33,6 +33,6 @@ pub(super) fn spatial(at: &At<'_>, rate: f64) -> Result<Tensor, Error> {
 /// The seed of the node's draws, where it draws.
 fn seed(at: &At<'_>, place: u64, rate: f64) -> Option<u64> {
     let Mode::Train { seed, .. } = at.mode else { return None };
-    let draws = rate > 0.0 && !at.module.frozen_prefix[at.index];
+    let draws = rate > 0.0 && !at.module.frozen_part[at.index];
     draws.then(|| Draws::new(seed, &format!("dropout {}", at.node().name), &[place]).u64())
 }

@@ -3,7 +3,6 @@
 use torch::{Kind, Tensor};
 
 use super::{At, Mode, Value};
-use crate::module::uses_running_statistics;
 
 /// PyTorch's `BatchNorm1d` and `BatchNorm2d`, over the valid steps of a sequence. A training batch with one value a
 /// channel has no variance: it is normalised by the running statistics and leaves them as they are (PyTorch refuses
@@ -14,7 +13,7 @@ pub(super) fn batch(at: &At<'_>, epsilon: f64, momentum: f64) -> Value {
         Mode::Train { share: Some(share), .. } => share,
         _ => momentum,
     };
-    let moves = at.is_training() && !uses_running_statistics(at.node(), &at.module.network.frozen);
+    let moves = at.is_training() && !at.node().uses_running_statistics(&at.module.network.frozen);
     let norm = |input: &Tensor| {
         let values: i64 = input.size().iter().product();
         let training = moves && values > input.size()[1];

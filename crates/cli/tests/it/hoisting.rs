@@ -1,0 +1,204 @@
+//! Frozen parts that are run once: the result is that of running them in every epoch.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+
+use insta::assert_snapshot;
+use serde_json::Value;
+
+use crate::session::Session;
+
+/// One base; two heads and an evaluation over what it gives, and the same heads with the base run in every epoch.
+const RECIPE: &str = r#"
+name = "hoisting"
+seed = 7
+
+[data.reviews]
+path = "reviews.csv"
+split = { train = 0.6, valid = 0.2, test = 0.2, stratify = "label" }
+
+[stages.tokens]
+kind = "preprocess"
+data = "reviews"
+label = "label"
+columns.review = ["lowercase", { tokenize = "punctuation" }, { index = { min-count = 1 } }, { clip = 40 }]
+
+[stages.base]
+kind = "train"
+data = "tokens"
+epochs = 1
+batch = { size = 16, buckets = 2 }
+optimizer = { kind = "adam", lr = 1e-2 }
+network.layers = [
+  { name = "embed", kind = "embedding", units = 16 },
+  { name = "quiet", kind = "dropout", rate = 0.3 },
+  { name = "gru", kind = "gru", units = 24, bidirectional = true },
+  { name = "last", kind = "sequence-last" },
+  { name = "dense", kind = "dense", units = 8, batch-norm = true, activation = "relu", dropout = 0.3 },
+  { name = "output", kind = "dense", units = 1 },
+]
+
+[stages.frozen]
+kind = "freeze"
+network = "base"
+layers = "embed|gru"
+
+[stages.head]
+kind = "finetune"
+network = "frozen"
+data = "tokens"
+epochs = 6
+batch = { size = 16, buckets = 2 }
+optimizer = { kind = "adam", lr = 1e-2 }
+early-stopping = { patience = 2, metric = "loss" }
+
+[stages.head-again]
+kind = "finetune"
+network = "head"
+data = "tokens"
+epochs = 2
+batch = { size = 32 }
+
+[stages.attention]
+kind = "finetune"
+network = "frozen"
+data = "tokens"
+epochs = 2
+batch = { size = 16, buckets = 2 }
+replace = [{ name = "last", kind = "attention-pool", units = 8 }]
+
+[stages.lookup]
+kind = "freeze"
+network = "base"
+layers = "embed"
+
+[stages.gru]
+kind = "finetune"
+network = "lookup"
+data = "tokens"
+epochs = 1
+
+[stages.score]
+kind = "evaluate"
+model = "head"
+data = "tokens"
+
+[stages.scores]
+kind = "predict"
+model = "head"
+data = "tokens"
+"#;
+
+fn session() -> Session {
+    let session = Session::started();
+    session.write("hoisted.toml", RECIPE);
+    session.write("whole.toml", &RECIPE.replace("kind = \"finetune\"", "kind = \"finetune\"\nhoist = false"));
+    session
+}
+
+/// Runs a recipe and gives its events.
+fn run(session: &Session, args: &str) -> Vec<Value> {
+    let answer = session.command(&format!("run {args} --jobs 1 --json")).output().unwrap();
+    let text = String::from_utf8(answer.stdout).unwrap();
+    assert_eq!(answer.status.code(), Some(0), "{text}");
+    text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+/// Stages that were run, in the order in which they ended.
+fn ran(events: &[Value]) -> Vec<&str> {
+    let done = events.iter().filter(|event| event["event"] == "stage-done");
+    done.map(|event| event["stage"].as_str().unwrap()).collect()
+}
+
+/// The floats of a trained network by name, and its history.
+fn trained(session: &Session, recipe: &str, stage: &str) -> (BTreeMap<String, Vec<f32>>, Value) {
+    let folder = format!("{recipe}-{stage}");
+    assert_eq!(session.call(&format!("get {recipe}.toml {stage} {folder}")).code, Some(0));
+    let read = |name: &str| fs::read(session.path(&format!("{folder}/{name}"))).unwrap();
+    let bytes = read("network/weights.safetensors");
+    let (size, rest) = bytes.split_first_chunk().unwrap();
+    let (header, data) = rest.split_at(usize::try_from(u64::from_le_bytes(*size)).unwrap());
+    let header: BTreeMap<String, Value> = serde_json::from_slice(header).unwrap();
+    let floats = |entry: &Value| {
+        let at = |end: usize| usize::try_from(entry["data_offsets"][end].as_u64().unwrap()).unwrap();
+        let (floats, _) = data[at(0)..at(1)].as_chunks();
+        floats.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect()
+    };
+    let weights = header.iter().map(|(name, entry)| (name.clone(), floats(entry))).collect();
+    (weights, serde_json::from_slice(&read("history/history.json")).unwrap())
+}
+
+/// Asserts that two documents hold the same but for rounding.
+#[track_caller]
+fn assert_close(one: &Value, other: &Value) {
+    match (one, other) {
+        (Value::Number(one), Value::Number(other)) => {
+            let (one, other) = (one.as_f64().unwrap(), other.as_f64().unwrap());
+            assert!((one - other).abs() <= 1e-5, "{one} and {other}");
+        }
+        (Value::Array(one), Value::Array(other)) => {
+            assert_eq!(one.len(), other.len());
+            one.iter().zip(other).for_each(|(one, other)| assert_close(one, other));
+        }
+        (Value::Object(one), Value::Object(other)) => {
+            assert_eq!(one.keys().collect::<Vec<_>>(), other.keys().collect::<Vec<_>>());
+            one.values().zip(other.values()).for_each(|(one, other)| assert_close(one, other));
+        }
+        _ => assert_eq!(one, other),
+    }
+}
+
+#[test]
+fn a_hoisted_training_is_the_whole_one() {
+    let session = session();
+    assert_snapshot!("hoisting_plan", session.transcript("plan hoisted.toml"));
+    assert_snapshot!("hoisting_off", session.transcript("plan whole.toml --only head"));
+    assert_snapshot!("hoisting_graph", session.transcript("graph hoisted.toml"));
+    let events = run(&session, "hoisted.toml");
+    // One pass for both heads and another for what attention reads; what only looks up is not hoisted.
+    let frozen: BTreeSet<&str> =
+        ran(&events).into_iter().filter(|stage| stage.ends_with(".frozen")).collect();
+    assert_eq!(frozen, ["attention.frozen", "head.frozen"].into());
+    run(&session, "whole.toml");
+
+    let (base, _) = trained(&session, "hoisted", "base");
+    for stage in ["head", "head-again", "attention", "gru"] {
+        let (hoisted, history) = trained(&session, "hoisted", stage);
+        let (whole, expected) = trained(&session, "whole", stage);
+        assert_close(&history, &expected);
+        assert_eq!(hoisted.keys().collect::<Vec<_>>(), whole.keys().collect::<Vec<_>>());
+        for (name, floats) in &hoisted {
+            let off = floats.iter().zip(&whole[name]).map(|(one, other)| (one - other).abs());
+            let most = off.fold(0.0, f32::max);
+            assert!(most <= 1e-4, "{stage}: {name} is off by {most}");
+            let is_frozen = name.starts_with("embed") || (name.starts_with("gru") && stage != "gru");
+            let bits = |floats: &[f32]| floats.iter().map(|float| float.to_bits()).collect::<Vec<_>>();
+            let same = base.get(name).is_some_and(|base| bits(base) == bits(floats));
+            assert_eq!(same, is_frozen, "{stage}: {name}");
+        }
+    }
+    for stage in ["score", "scores"] {
+        let documents = |recipe: &str| -> Value {
+            let shown = session.call(&format!("show {recipe}.toml {stage} --json"));
+            serde_json::from_str::<Value>(&shown.stdout).unwrap()[0]["documents"].clone()
+        };
+        assert_close(&documents("hoisted"), &documents("whole"));
+    }
+}
+
+#[test]
+fn the_frozen_part_is_run_again_only_when_it_changed() {
+    let session = session();
+    run(&session, "hoisted.toml --only head");
+    let other = run(&session, "hoisted.toml --only head --set stages.head.optimizer.lr=0.02");
+    assert_eq!(ran(&other), ["head"]);
+    assert_eq!(ran(&run(&session, "hoisted.toml --only head --force head")), ["head"]);
+    let made = run(&session, "hoisted.toml --only head.frozen --force head.frozen");
+    assert_eq!(ran(&made), ["head.frozen"]);
+    let again = run(&session, "hoisted.toml --only head --set stages.base.epochs=2");
+    assert_eq!(ran(&again), ["base", "frozen", "head.frozen", "head"]);
+    assert_snapshot!("hoisting_input", {
+        session.write("input.toml", &RECIPE.replace("model = \"head\"", "model = \"head.frozen\""));
+        session.transcript("check input.toml")
+    });
+}

@@ -1,0 +1,40 @@
+//! `extract-frozen`: what a frozen part of a network makes of every row, for stages that train the rest.
+
+use std::collections::BTreeMap;
+
+use plan::ArtifactKind;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::check::Context;
+use crate::fact::Fact;
+use crate::table::{Params, Reference, Stage};
+
+/// Runs the frozen part of a network over every row of the data, all parts, and keeps what its ends give. The compiler
+/// puts it in front of a training; a recipe cannot.
+///
+/// Output: `values`, 32-bit floats by node and row.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct ExtractFrozen {
+    /// The network; the whole of it may be larger than what is run.
+    pub network: String,
+    /// The encoded rows.
+    pub data: String,
+    /// The nodes whose values are kept, each behind those that it needs.
+    pub nodes: Vec<String>,
+}
+
+impl Stage for ExtractFrozen {
+    fn references(&self, _: &BTreeMap<String, Params>) -> Vec<Reference> {
+        vec![
+            Reference::new("network", &self.network, &[ArtifactKind::Network]),
+            Reference::new("data", &self.data, &[ArtifactKind::Dataset]),
+        ]
+    }
+
+    /// The compiler has seen that the nodes are there and the data fit.
+    fn check(&self, _: &mut Context<'_>) -> Vec<(&'static str, Fact)> {
+        vec![("values", Fact::Plain(ArtifactKind::Values))]
+    }
+}

@@ -1,0 +1,68 @@
+//! Runs `extract-frozen`, and opens what it wrote for the stages that go on from there.
+
+use std::path::Path;
+
+use network::{Graph, Network};
+use plan::{ArtifactKind, Blame, Outcome, Progress, StageError, Task};
+use stages::ExtractFrozen;
+use train::Stored;
+
+use crate::Report;
+use crate::error::OrStage;
+use crate::files::{NETWORK, Outputs, read_json};
+use crate::inputs::{artifact, artifacts, dataset};
+use crate::network::StoredNetwork;
+
+/// What the name of a node's file ends in.
+const SUFFIX: &str = ".safetensors";
+
+pub(crate) fn run(params: &ExtractFrozen, task: &Task, report: Report<'_>) -> Result<Outcome, StageError> {
+    let encoded = artifact(task, "data")?;
+    let data = dataset(encoded)?;
+    let device = torch::device(&task.device).or_stage()?;
+    let mut outputs = Outputs::new(task);
+    let folder = outputs.port("values", ArtifactKind::Values, serde_json::json!({}))?;
+    let total = data.rows() as u64;
+    let whole = artifact(task, "network")?;
+    for (part, nodes) in passes(&read_json(whole, NETWORK)?, &params.nodes)? {
+        let stored = StoredNetwork::open(whole)?.with_network(part)?.reading(encoded)?;
+        let module = stored.module(device)?;
+        let phase = format!("extract {}", nodes.join(", "));
+        train::store(&module, &data, &nodes, &folder, &mut |done| {
+            let (phase, unit) = (phase.clone(), "rows".to_owned());
+            report(Progress::Step { phase, done: done as u64, total, unit });
+        })
+        .or_stage()?;
+    }
+    outputs.summary("rows", total as f64);
+    Ok(outputs.done())
+}
+
+/// Parts of a network that are run each in one pass, with the nodes that each gives: a node that another one needs
+/// comes from the same pass.
+fn passes(network: &Network, nodes: &[String]) -> Result<Vec<(Network, Vec<String>)>, StageError> {
+    let mut left: Vec<&String> = nodes.iter().collect();
+    let mut passes = vec![];
+    while let Some(last) = left.last() {
+        let part = network.cut(last).map_err(|error| StageError::new(Blame::Stage, error.to_string()))?;
+        let graph: Graph = part.lower().map_err(|_| {
+            StageError::new(Blame::Stage, format!("the part up to `{last}` does not hold together"))
+        })?;
+        let (own, others): (Vec<_>, Vec<_>) =
+            left.iter().partition(|name| graph.nodes.iter().any(|node| node.name == ***name));
+        left = others;
+        passes.push((part, own.into_iter().cloned().collect()));
+    }
+    Ok(passes)
+}
+
+/// What was extracted for this task; `None` where it computes everything itself.
+///
+/// # Errors
+/// When a file cannot be read, or is damaged.
+pub(crate) fn stored(task: &Task) -> Result<Option<Stored>, StageError> {
+    let Some(values) = artifacts(task, "values").next() else { return Ok(None) };
+    let files = values.files.iter().filter_map(|(name, path)| Some((name.strip_suffix(SUFFIX)?, path)));
+    let files: Vec<(&str, &Path)> = files.map(|(node, path)| (node, path.as_path())).collect();
+    Stored::open(files).or_stage().map(Some)
+}
