@@ -8,7 +8,7 @@
 use std::collections::BTreeMap;
 
 use network::{Graph, Network, Node, Prefix};
-use plan::{Input, Origin, Stage};
+use plan::{Input, Origin, Stage, Variant};
 use stages::{ExtractFrozen, Fact, Finetune, Params, Training};
 
 use crate::compile::{Facts, planned};
@@ -183,9 +183,9 @@ impl Pass<'_> {
         })
     }
 
-    /// A name that no stage of the recipe has: `head.frozen`, of a variant `head.frozen[lr=0.1]`.
+    /// A name that no stage of the recipe has: `head.frozen`, of a variant `head.frozen@lr=0.1`.
     fn free_name(&self, stage: &str) -> String {
-        let (of, values) = stage.split_at(stage.find('[').unwrap_or(stage.len()));
+        let (of, values) = stage.split_at(Variant::parse(stage).of.len());
         let mut of = format!("{of}.frozen");
         while self.params.contains_key(&format!("{of}{values}")) {
             of.push_str(".frozen");
