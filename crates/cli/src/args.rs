@@ -132,6 +132,25 @@ pub(crate) enum Command {
         #[arg(long, value_name = "FILE")]
         output: Option<PathBuf>,
     },
+    /// Find the words whose vectors are nearest to some, and far from others
+    Query {
+        /// The recipe
+        recipe: PathBuf,
+        /// A stage whose network has an embedding layer
+        stage: String,
+        /// Words to be near to
+        #[arg(long, value_name = "WORD", num_args = 1.., required_unless_present = "negative")]
+        positive: Vec<String>,
+        /// Words to be far from
+        #[arg(long, value_name = "WORD", num_args = 1..)]
+        negative: Vec<String>,
+        /// The embedding layer, where there are several
+        #[arg(long)]
+        layer: Option<String>,
+        /// How many words
+        #[arg(short = 'n', long, default_value_t = 10)]
+        top: usize,
+    },
     /// Write what a recipe has made as one HTML page
     Report {
         /// The recipe

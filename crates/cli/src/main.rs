@@ -18,6 +18,7 @@ mod init;
 mod inspect;
 mod live;
 mod predict;
+mod query;
 mod reference;
 mod render;
 mod report;
@@ -75,6 +76,9 @@ fn dispatch(cli: Cli) -> Result {
         Command::Get { recipe, stage, dest, force } => get::get(&context, &recipe, &stage, dest, force),
         Command::Predict { recipe, stage, input, output } => {
             predict::predict(&context, &recipe, &stage, &input, output.as_deref())
+        }
+        Command::Query { recipe, stage, positive, negative, layer, top } => {
+            query::query(&context, &recipe, &stage, &query::Query { positive, negative, layer, top })
         }
         Command::Report { recipe, output, tensorboard, mlflow } => {
             let also = report::Also { tensorboard, mlflow };

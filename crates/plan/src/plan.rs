@@ -41,6 +41,8 @@ pub enum ArtifactKind {
     Comparison,
     /// Files for other programs.
     Export,
+    /// A table for people.
+    Table,
 }
 
 impl ArtifactKind {
@@ -60,6 +62,7 @@ impl ArtifactKind {
             ArtifactKind::Clusters => "clusters",
             ArtifactKind::Comparison => "comparison",
             ArtifactKind::Export => "export",
+            ArtifactKind::Table => "table",
         }
     }
 }

@@ -6,11 +6,11 @@ use std::path::{Path, PathBuf};
 
 use data::Source;
 use plan::{Diagnostic, Extent, Input, Origin, Place, Plan, Port, Stage, Variant};
-use stages::{Context, Fact, Imported, Params, Reference, SourceFact};
+use stages::{Context, Fact, Outside, Params, Reference, SourceFact};
 
 use crate::hoist::hoist;
 use crate::load::{self, Loaded};
-use crate::references::{self, Names};
+use crate::references::{self, Names, OUTSIDE};
 use crate::report::{Failure, File, Finding, Report};
 use crate::sources::{self, Search};
 use crate::sweep::{self, Axes};
@@ -77,7 +77,7 @@ struct Checker<'a> {
 #[derive(Default)]
 struct Sources {
     facts: BTreeMap<String, SourceFact>,
-    imports: BTreeMap<String, Imported>,
+    outside: BTreeMap<String, Outside>,
     planned: BTreeMap<String, plan::Source>,
 }
 
@@ -202,20 +202,22 @@ impl Checker<'_> {
             sources.facts.insert(name, fact);
         }
         for (name, params) in params {
-            let Params::Import(import) = params else { continue };
+            let Some(path) = params.stage().outside() else { continue };
             if loaded.root.get("data").is_some_and(|data| data.get(name).is_some()) {
-                let message = format!("`{name}` is already a source, and an import is a source of its own");
+                let message = format!(
+                    "`{name}` is already a source, and what the stage takes in is a source of its own"
+                );
                 let place = Place::stage(name);
                 let hint = "give one of them another name";
                 self.diagnostics.push(Diagnostic::new("name", place, message).at_key().hint(hint));
                 continue;
             }
-            match search.import(name, &import.path) {
-                Ok((imported, path)) => {
+            match search.outside(name, params, path) {
+                Ok((outside, path)) => {
                     let reading = serde_json::Value::Null;
                     let source = plan::Source { name: name.clone(), paths: vec![path], reading, seed: None };
                     sources.planned.insert(name.clone(), source);
-                    sources.imports.insert(name.clone(), imported);
+                    sources.outside.insert(name.clone(), outside);
                 }
                 Err(diagnostic) => self.diagnostics.push(diagnostic),
             }
@@ -236,13 +238,11 @@ impl Checker<'_> {
                 continue;
             };
             let mut of_stage = params.stage().references(names.params);
-            if let Params::Import(_) = params {
-                // Its folder is a source that has the stage's name.
-                for reference in &mut of_stage {
+            let takes_in = params.stage().outside().is_some();
+            for reference in &mut of_stage {
+                if takes_in && reference.port == OUTSIDE {
                     reference.name.clone_from(name);
-                }
-            } else {
-                for reference in &of_stage {
+                } else {
                     names.check(name, reference, self.diagnostics);
                 }
             }
@@ -268,7 +268,7 @@ impl Checker<'_> {
                 inputs: inputs(&references[name]),
                 facts: &facts,
                 sources: &sources.facts,
-                imports: &sources.imports,
+                outside: &sources.outside,
                 diagnostics: vec![],
             };
             let outputs = params[name].stage().check(&mut context);

@@ -234,13 +234,13 @@ impl Rewrite<'_> {
         for name in &self.new {
             let params = &self.params[name];
             let references = params.stage().references(&self.params);
-            let imports = BTreeMap::new();
+            let outside = BTreeMap::new();
             let mut context = Context {
                 stage: name,
                 inputs: inputs(&references),
                 facts: &facts,
                 sources: &known,
-                imports: &imports,
+                outside: &outside,
                 diagnostics: vec![],
             };
             let outputs = params.stage().check(&mut context);

@@ -10,6 +10,9 @@ use stages::{Fact, Params, Reference};
 
 use crate::tree::{Data, Node};
 
+/// The port, and the key, of what a stage takes in from outside.
+pub(crate) const OUTSIDE: &str = "path";
+
 /// Everything that can be named.
 pub(crate) struct Names<'a> {
     /// Stages of the recipe, those that are wrong included.
@@ -64,7 +67,7 @@ impl Names<'_> {
     /// Reports names in a stage that did not decode, by the keys that its kind declares for them.
     pub(crate) fn check_undecoded(&self, stage: &str, node: &Node, diagnostics: &mut Vec<Diagnostic>) {
         let kind = node.get("kind").and_then(Node::text).unwrap_or_default();
-        let Some(declaration) = stages::declaration(kind).filter(|_| kind != "import") else { return };
+        let Some(declaration) = stages::declaration(kind) else { return };
         let mut check = |node: &Node, place: Place| {
             let Some(name) = node.text() else { return };
             if !self.stages.contains(name) && !self.sources.contains(name) {
@@ -74,7 +77,7 @@ impl Names<'_> {
                 diagnostics.push(Diagnostic::new("unknown-stage", place, message).hint(hint));
             }
         };
-        for key in declaration.references {
+        for key in declaration.references.iter().filter(|key| **key != OUTSIDE) {
             let place = Place::stage(stage).join(*key);
             match node.get(key) {
                 Some(Node { data: Data::Array(elements), .. }) => {

@@ -6,9 +6,11 @@ use std::path::{Path, PathBuf};
 use data::{Format, Source};
 use network::Network;
 use plan::{Diagnostic, Place};
-use stages::{Imported, LabelFact, SourceFact};
+use stages::{Imported, LabelFact, Outside, Params, SourceFact};
+use weights::WordVectors;
 
 use crate::load::reason;
+use crate::references::OUTSIDE;
 use crate::report::File;
 use crate::set::SET_FILE;
 use crate::tree::Node;
@@ -160,40 +162,60 @@ impl Search<'_> {
         all.then_some(paths)
     }
 
-    /// What an `import` stage takes in, and its folder.
-    pub(crate) fn import(&self, stage: &str, path: &str) -> Result<(Imported, PathBuf), Diagnostic> {
-        let place = Place::stage(stage).join("path");
-        let mut folders = self.find(&place, path, true)?;
-        let folder = folders.swap_remove(0);
-        let read = |name: &str| {
-            std::fs::read(folder.join(name))
-                .map_err(|error| format!("cannot read `{name}` there: {}", reason(&error)))
+    /// What a stage takes in from outside, and where that lies.
+    pub(crate) fn outside(
+        &self,
+        stage: &str,
+        params: &Params,
+        path: &str,
+    ) -> Result<(Outside, PathBuf), Diagnostic> {
+        let place = Place::stage(stage).join(OUTSIDE);
+        let folder = matches!(params, Params::Import(_));
+        let found = self.find(&place, path, folder)?.swap_remove(0);
+        let outside = match params {
+            Params::Import(_) => Outside::Network(import(&place, &found)?),
+            _ => Outside::Vectors { width: vectors(&place, &found)? },
         };
-        let wrong = |message: String| {
-            let hint = "an import takes the folder that an export stage wrote";
-            Diagnostic::new("unreadable-import", place.clone(), message).hint(hint)
-        };
-        let bytes = read("network.json").map_err(wrong)?;
-        let network: Network = serde_json::from_slice(&bytes)
-            .map_err(|error| wrong(format!("`network.json` there is damaged: {error}")))?;
-        let mut transform = None;
-        if folder.join("transform.json").exists() {
-            let bytes = read("transform.json").map_err(wrong)?;
-            let fitted = data::Transform::from_json(&bytes)
-                .map_err(|error| wrong(format!("`transform.json` there is damaged: {error}")))?;
-            let mut columns = BTreeMap::new();
-            for (name, column) in fitted.columns() {
-                let kind = data::check_chain(&column.steps).map_err(|_| {
-                    wrong(format!("`transform.json` there is damaged: the chain of `{name}`"))
-                })?;
-                columns.insert(name.clone(), kind);
-            }
-            let label =
-                fitted.label().map(|label| LabelFact { column: label.column.clone(), kind: label.kind });
-            transform = Some((columns, label));
-        }
-        Ok((Imported { network, transform }, folder))
+        Ok((outside, found))
     }
+}
+
+/// How wide the word vectors of a file are.
+fn vectors(place: &Place, file: &Path) -> Result<usize, Diagnostic> {
+    WordVectors::width_of(file).map_err(|error| {
+        let hint = "word vectors are text or binary of GloVe, word2vec or fastText";
+        Diagnostic::new("unreadable-vectors", place.clone(), error.to_string()).hint(hint)
+    })
+}
+
+/// What an `import` stage takes in.
+fn import(place: &Place, folder: &Path) -> Result<Imported, Diagnostic> {
+    let read = |name: &str| {
+        std::fs::read(folder.join(name))
+            .map_err(|error| format!("cannot read `{name}` there: {}", reason(&error)))
+    };
+    let wrong = |message: String| {
+        let hint = "an import takes the folder that an export stage wrote";
+        Diagnostic::new("unreadable-import", place.clone(), message).hint(hint)
+    };
+    let bytes = read("network.json").map_err(wrong)?;
+    let network: Network = serde_json::from_slice(&bytes)
+        .map_err(|error| wrong(format!("`network.json` there is damaged: {error}")))?;
+    let mut transform = None;
+    if folder.join("transform.json").exists() {
+        let bytes = read("transform.json").map_err(wrong)?;
+        let fitted = data::Transform::from_json(&bytes)
+            .map_err(|error| wrong(format!("`transform.json` there is damaged: {error}")))?;
+        let mut columns = BTreeMap::new();
+        for (name, column) in fitted.columns() {
+            let kind = data::check_chain(&column.steps)
+                .map_err(|_| wrong(format!("`transform.json` there is damaged: the chain of `{name}`")))?;
+            columns.insert(name.clone(), kind);
+        }
+        let label = fitted.label().map(|label| LabelFact { column: label.column.clone(), kind: label.kind });
+        transform = Some((columns, label));
+    }
+    Ok(Imported { network, transform })
 }
 
 /// A source as the plan has it: the format said in full, the seed taken out, so that equal reading looks equal.

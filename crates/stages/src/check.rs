@@ -54,6 +54,18 @@ pub struct Imported {
     pub transform: Option<(BTreeMap<String, ColumnType>, Option<LabelFact>)>,
 }
 
+/// What is known of a file or folder of others that a stage takes in.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Outside {
+    /// What `import` takes in.
+    Network(Imported),
+    /// What `word-vectors` reads.
+    Vectors {
+        /// Numbers in a vector.
+        width: usize,
+    },
+}
+
 /// What one stage's check sees. Facts of stages that are themselves wrong are absent: they have been reported.
 pub struct Context<'a> {
     /// The stage being checked.
@@ -64,8 +76,8 @@ pub struct Context<'a> {
     pub facts: &'a BTreeMap<String, Vec<(&'static str, Fact)>>,
     /// Sources by name.
     pub sources: &'a BTreeMap<String, SourceFact>,
-    /// What `import` stages take in, by stage; absent where the folder could not be read, which has been reported.
-    pub imports: &'a BTreeMap<String, Imported>,
+    /// What stages take in from outside, by stage; absent where it could not be read, which has been reported.
+    pub outside: &'a BTreeMap<String, Outside>,
     /// What has been found.
     pub diagnostics: Vec<Diagnostic>,
 }

@@ -6,7 +6,7 @@ use plan::ArtifactKind;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::check::Context;
+use crate::check::{Context, Outside};
 use crate::fact::{DatasetFact, Fact, NetworkFact};
 use crate::rows::{RowSet, Rows};
 use crate::table::{Params, Reference, Stage};
@@ -48,7 +48,7 @@ impl Stage for Import {
     }
 
     fn check(&self, context: &mut Context<'_>) -> Vec<(&'static str, Fact)> {
-        let Some(imported) = context.imports.get(context.stage) else { return vec![] };
+        let Some(Outside::Network(imported)) = context.outside.get(context.stage) else { return vec![] };
         let network = Some(imported.network.clone());
         let fact = NetworkFact { network, loss: None, fitted: RowSet::default() };
         let mut outputs = vec![("network", Fact::Network(fact))];
@@ -64,5 +64,9 @@ impl Stage for Import {
             outputs.push(("transform", Fact::Transform(fact)));
         }
         outputs
+    }
+
+    fn outside(&self) -> Option<&str> {
+        Some(&self.path)
     }
 }

@@ -36,10 +36,11 @@ mod target;
 mod train;
 mod training;
 mod tsne;
+mod word_vectors;
 
 pub use average::{Average, Ema, Swa};
 pub use boosting::GradientBoosting;
-pub use check::{Context, Imported, SourceFact, column_hint};
+pub use check::{Context, Imported, Outside, SourceFact, column_hint};
 pub use cluster::Cluster;
 pub use compare::Compare;
 pub use evaluate::Evaluate;
@@ -69,3 +70,4 @@ pub use target::Target;
 pub use train::Train;
 pub use training::{Batch, BatchSize, Fitting, Training};
 pub use tsne::Tsne;
+pub use word_vectors::{MissingVectors, WordVectors};

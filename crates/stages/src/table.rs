@@ -12,6 +12,7 @@ use crate::fact::Fact;
 use crate::{
     Cluster, Compare, Evaluate, Export, ExtractFeatures, ExtractFrozen, Finetune, Freeze, GradientBoosting,
     Import, Inputs, Knn, Linear, LoadSubnet, Predict, Preprocess, Project, Train, Tsne, Unfreeze,
+    WordVectors,
 };
 
 /// What every kind's params can do.
@@ -25,6 +26,11 @@ pub trait Stage {
 
     /// For kinds that work in epochs: how far the stage goes.
     fn extent(&self) -> Option<Extent> {
+        None
+    }
+
+    /// A file or folder of others that the stage takes in, in its key `path`: it is a source that has the stage's name.
+    fn outside(&self) -> Option<&str> {
         None
     }
 
@@ -103,6 +109,7 @@ pub enum Params {
     Finetune(Finetune),
     Export(Export),
     Import(Import),
+    WordVectors(WordVectors),
     LoadSubnet(LoadSubnet),
     Freeze(Freeze),
     Unfreeze(Unfreeze),
@@ -189,6 +196,16 @@ pub const KINDS: &[Declaration] = &[
         references: &["path"],
         schema: schema::<Import>,
         decode: |params| decode(params, Params::Import),
+    },
+    Declaration {
+        kind: "word-vectors",
+        version: 1,
+        summary: "reads word vectors of others as an embedding layer",
+        draws: true,
+        numeric: false,
+        references: &["path", "data"],
+        schema: schema::<WordVectors>,
+        decode: |params| decode(params, Params::WordVectors),
     },
     Declaration {
         kind: "load-subnet",
@@ -371,6 +388,7 @@ impl Params {
             Params::Finetune(_) => "finetune",
             Params::Export(_) => "export",
             Params::Import(_) => "import",
+            Params::WordVectors(_) => "word-vectors",
             Params::LoadSubnet(_) => "load-subnet",
             Params::Freeze(_) => "freeze",
             Params::Unfreeze(_) => "unfreeze",
@@ -396,6 +414,7 @@ impl Params {
             Params::Finetune(params) => params,
             Params::Export(params) => params,
             Params::Import(params) => params,
+            Params::WordVectors(params) => params,
             Params::LoadSubnet(params) => params,
             Params::Freeze(params) => params,
             Params::Unfreeze(params) => params,
@@ -434,6 +453,7 @@ impl Params {
             Params::Finetune(params) => serde_json::to_value(params),
             Params::Export(params) => serde_json::to_value(params),
             Params::Import(params) => serde_json::to_value(params),
+            Params::WordVectors(params) => serde_json::to_value(params),
             Params::LoadSubnet(params) => serde_json::to_value(params),
             Params::Freeze(params) => serde_json::to_value(params),
             Params::Unfreeze(params) => serde_json::to_value(params),

@@ -64,23 +64,49 @@ impl WordVectors {
     /// header that is not true of it, a wanted word's numbers are none, or the vectors take more than `limits` allow.
     pub fn read(path: &Path, wanted: &[&str], limits: &Limits) -> Result<Self, Error> {
         let read = || {
-            let file = File::open(path).map_err(Reason::Io)?;
-            let mut input = Input::open(file).map_err(Reason::Io)?;
             let mut table = Table::new(wanted, limits);
-            if fasttext::is_one(input.peek(4).map_err(Reason::Io)?) {
-                fasttext::read(&mut input, &mut table)?;
-            } else {
-                let first = input.peek(1 << 16).map_err(Reason::Io)?;
-                match text::header(first) {
-                    Some(header) if binary::is_one(&first[header.length..], &header) => {
-                        binary::read(&mut input, &header, &mut table)?;
-                    }
-                    header => text::read(&mut input, header.as_ref(), &mut table)?,
-                }
+            match Start::of(path)? {
+                Start::FastText(mut input) => fasttext::read(&mut input, &mut table)?,
+                Start::Binary(mut input, header) => binary::read(&mut input, &header, &mut table)?,
+                Start::Text(mut input, header) => text::read(&mut input, header.as_ref(), &mut table)?,
             }
             Ok(table.finish())
         };
         read().map_err(|reason| Error { path: path.into(), reason })
+    }
+
+    /// Numbers in a vector, by the start of the file alone.
+    ///
+    /// # Errors
+    /// As [`WordVectors::read`], as far as the start shows it.
+    pub fn width_of(path: &Path) -> Result<usize, Error> {
+        let width = || match Start::of(path)? {
+            Start::FastText(mut input) => fasttext::width(&mut input),
+            Start::Binary(_, header) => Ok(header.width),
+            Start::Text(mut input, header) => text::width(&mut input, header.as_ref()),
+        };
+        width().map_err(|reason| Error { path: path.into(), reason })
+    }
+}
+
+/// A file at its first byte, and what it is.
+enum Start {
+    FastText(Input),
+    Binary(Input, Header),
+    Text(Input, Option<Header>),
+}
+
+impl Start {
+    fn of(path: &Path) -> Result<Start, Reason> {
+        let mut input = File::open(path).and_then(Input::open).map_err(Reason::Io)?;
+        let first = input.peek(1 << 16).map_err(Reason::Io)?;
+        if fasttext::is_one(first) {
+            return Ok(Start::FastText(input));
+        }
+        Ok(match text::header(first) {
+            Some(header) if binary::is_one(&first[header.length..], &header) => Start::Binary(input, header),
+            header => Start::Text(input, header),
+        })
     }
 }
 

@@ -7,7 +7,7 @@ use plan::{Artifact, ArtifactKind, Blame, Outcome, StageError, Task};
 
 use crate::error::io;
 use crate::files::{NETWORK, Outputs, TRANSFORM, WEIGHTS, pass};
-use crate::inputs::{artifact, folder};
+use crate::inputs::{artifact, outside};
 use crate::network::StoredNetwork;
 
 /// The artifact holds no more than the network artifact does, under names that other programs can rely on.
@@ -22,7 +22,7 @@ pub(crate) fn export(task: &Task) -> Result<Outcome, StageError> {
 }
 
 pub(crate) fn import(task: &Task) -> Result<Outcome, StageError> {
-    let folder = folder(task, "path")?;
+    let folder = outside(task, "path")?;
     let mut files = BTreeMap::new();
     for name in [NETWORK, WEIGHTS, TRANSFORM] {
         let path = folder.join(name);

@@ -49,8 +49,8 @@ pub(crate) fn source(task: &Task, port: &str) -> Result<SourceInput, StageError>
     }
 }
 
-/// The folder at a port.
-pub(crate) fn folder(task: &Task, port: &str) -> Result<PathBuf, StageError> {
+/// The file or folder of others at a port.
+pub(crate) fn outside(task: &Task, port: &str) -> Result<PathBuf, StageError> {
     let input = task.inputs.iter().find(|input| input.port == port);
     match input.map(|input| &input.value) {
         Some(Value::Source { paths, .. }) if !paths.is_empty() => Ok(paths[0].clone()),

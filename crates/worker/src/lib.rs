@@ -25,6 +25,7 @@ mod reading;
 mod scores;
 mod train;
 mod tsne;
+mod word_vectors;
 
 use plan::{Blame, Outcome, Progress, StageError, Task};
 use stages::Params;
@@ -52,6 +53,7 @@ pub fn run(task: &Task, report: Report<'_>) -> Result<Outcome, StageError> {
         Params::Finetune(params) => train::finetune(&params, task, report),
         Params::Export(_) => export::export(task),
         Params::Import(_) => export::import(task),
+        Params::WordVectors(params) => word_vectors::run(&params, task),
         Params::LoadSubnet(params) => network::load_subnet(&params, task),
         Params::Freeze(params) => network::freeze(&params, true, task),
         Params::Unfreeze(params) => network::freeze(&params.0, false, task),

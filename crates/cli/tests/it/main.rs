@@ -11,3 +11,4 @@ mod messages;
 mod report;
 mod session;
 mod sweeps;
+mod vectors;

@@ -18,7 +18,11 @@ const END: &[u8] = b"</s>";
 const LONGEST: usize = 1 << 16;
 
 pub(super) fn is_one(bytes: &[u8]) -> bool {
-    bytes == MAGIC.to_le_bytes()
+    bytes.starts_with(&MAGIC.to_le_bytes())
+}
+
+pub(super) fn width(input: &mut Input) -> Result<usize, Reason> {
+    Ok(settings(input)?.width)
 }
 
 /// What of the settings decides which rows are a word's.

@@ -27,8 +27,7 @@ pub(super) fn read(input: &mut Input, header: Option<&Header>, table: &mut Table
     while let Some(bytes) = input.until(b'\n', &mut buffer).map_err(Reason::Io)? {
         line += 1;
         let bytes = bytes.trim_ascii_end();
-        // Not `filter`: a sum of bytes is what the compiler makes wide loops of.
-        let separators: usize = bytes.iter().map(|byte| usize::from(is_separator(*byte))).sum();
+        let separators = separators(bytes);
         if bytes.is_empty() {
             continue;
         }
@@ -71,8 +70,32 @@ pub(super) fn read(input: &mut Input, header: Option<&Header>, table: &mut Table
     }
 }
 
+/// The width that the header says, else that of the first line.
+pub(super) fn width(input: &mut Input, header: Option<&Header>) -> Result<usize, Reason> {
+    if let Some(header) = header {
+        return Ok(header.width);
+    }
+    let mut buffer = vec![];
+    let mut line = 0;
+    while let Some(bytes) = input.until(b'\n', &mut buffer).map_err(Reason::Io)? {
+        line += 1;
+        let bytes = bytes.trim_ascii_end();
+        if !bytes.is_empty() {
+            let width = separators(bytes);
+            check_first(bytes, line, width, None)?;
+            return Ok(width);
+        }
+    }
+    Err(Reason::damaged("it holds no word vectors"))
+}
+
 fn is_separator(byte: u8) -> bool {
     byte == b' ' || byte == b'\t'
+}
+
+/// Not `filter`: a sum of bytes is what the compiler makes wide loops of.
+fn separators(bytes: &[u8]) -> usize {
+    bytes.iter().map(|byte| usize::from(is_separator(*byte))).sum()
 }
 
 /// The word and the rest behind it; `inside` separators belong to the word.
