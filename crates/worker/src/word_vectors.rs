@@ -73,7 +73,7 @@ fn tell(found: &WordVectors, vocabulary: &Vocabulary, outputs: &mut Outputs<'_>)
     }
 }
 
-/// A vector for each word that has none, by the word itself: another vocabulary draws the same for it.
+/// A vector for each word that has none, drawn by the word itself: its place in the vocabulary does not matter.
 fn draw_missing(found: &mut WordVectors, words: &[&str], seed: u64) {
     let width = found.width;
     let has = |at: usize| found.hits[at] != Hit::Missing;
