@@ -94,8 +94,9 @@ fn missing_vectors_are_drawn_by_word() {
         assert_eq!(session.call(&format!("run recipe.toml --only vectors {set}")).code, Some(0));
         assert_eq!(session.call(&format!("get recipe.toml vectors {folder} {set}")).code, Some(0));
         let bytes = fs::read(session.path(&folder).join("network/weights.safetensors")).unwrap();
-        // Two numbers a word; `rare` is the most frequent word, after `<pad>` and `<unk>`.
-        bytes[bytes.len() - 8 * 8..][2 * 8..3 * 8].to_vec()
+        // Behind the header, two numbers a word; `rare` is the most frequent word, after `<pad>` and `<unk>`.
+        let header = u64::from_le_bytes(bytes[..8].try_into().unwrap()) as usize;
+        bytes[8 + header..][2 * 8..3 * 8].to_vec()
     };
     let zeros = vector("");
     let drawn = vector("--set stages.vectors.missing=random");
