@@ -9,7 +9,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use exec::Summary;
-use store::Store;
+use store::{Digest, Store};
 
 use crate::failure::{Failure, Result};
 
@@ -25,37 +25,56 @@ pub(crate) struct Figures {
 
 /// Puts the pictures of all finished stages in their places.
 pub(crate) fn refresh(store: &Store, recipe: &str, summary: &Summary) -> Result<Figures> {
-    let here = std::env::current_dir().unwrap_or_default();
-    let root = store.root().strip_prefix(&here).unwrap_or(store.root());
-    let folder = root.join("figures").join(store::file_name(recipe));
+    let folder = folder(store, recipe);
     let mut figures = Figures { folder: folder.clone(), main: vec![], others: 0 };
     for report in &summary.stages {
-        let mut pictures = vec![];
-        for digest in report.outputs.values() {
-            let artifact = store.artifact(digest)?;
-            for (name, entry) in artifact.files {
-                if let Some(kind @ ("svg" | "png")) =
-                    Path::new(&name).extension().and_then(|kind| kind.to_str())
-                {
-                    pictures.push((name.clone(), kind.to_owned(), store.blob_path(&entry.digest)));
-                }
-            }
-        }
-        for (name, kind, blob) in &pictures {
-            let alone = pictures.iter().filter(|(_, other, _)| other == kind).count() == 1;
-            let stem = Path::new(name).with_extension("").to_string_lossy().replace(['/', '\\'], "-");
-            let stage = store::file_name(&report.name);
-            let file = if alone { format!("{stage}.{kind}") } else { format!("{stage}-{stem}.{kind}") };
-            let path = folder.join(file);
-            place(blob, &path).map_err(|error| Failure::file("write", &path, &error))?;
-            match (kind.as_str(), report.kind.as_str()) {
-                ("svg", "tsne" | "compare") => figures.main.push(path),
-                ("svg", _) => figures.others += 1,
+        for path in of_stage(store, &folder, &report.name, report.outputs.values())? {
+            let is_svg = path.extension().is_some_and(|kind| kind == "svg");
+            match report.kind.as_str() {
+                "tsne" | "compare" if is_svg => figures.main.push(path),
+                _ if is_svg => figures.others += 1,
                 _ => {}
             }
         }
     }
     Ok(figures)
+}
+
+/// Where the pictures of a recipe are.
+pub(crate) fn folder(store: &Store, recipe: &str) -> PathBuf {
+    let here = std::env::current_dir().unwrap_or_default();
+    let root = store.root().strip_prefix(&here).unwrap_or(store.root());
+    root.join("figures").join(store::file_name(recipe))
+}
+
+/// Puts the pictures of one stage's artifacts in their places.
+pub(crate) fn of_stage<'a>(
+    store: &Store,
+    folder: &Path,
+    stage: &str,
+    artifacts: impl Iterator<Item = &'a Digest>,
+) -> Result<Vec<PathBuf>> {
+    let mut pictures = vec![];
+    for digest in artifacts {
+        let artifact = store.artifact(digest)?;
+        for (name, entry) in artifact.files {
+            if let Some(kind @ ("svg" | "png")) = Path::new(&name).extension().and_then(|kind| kind.to_str())
+            {
+                pictures.push((name.clone(), kind.to_owned(), store.blob_path(&entry.digest)));
+            }
+        }
+    }
+    let mut paths = vec![];
+    for (name, kind, blob) in &pictures {
+        let alone = pictures.iter().filter(|(_, other, _)| other == kind).count() == 1;
+        let stem = Path::new(name).with_extension("").to_string_lossy().replace(['/', '\\'], "-");
+        let stage = store::file_name(stage);
+        let file = if alone { format!("{stage}.{kind}") } else { format!("{stage}-{stem}.{kind}") };
+        let path = folder.join(file);
+        place(blob, &path).map_err(|error| Failure::file("write", &path, &error))?;
+        paths.push(path);
+    }
+    Ok(paths)
 }
 
 fn place(blob: &Path, path: &Path) -> io::Result<()> {

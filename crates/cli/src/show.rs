@@ -16,7 +16,7 @@ use crate::context::Context;
 use crate::failure::{Failure, Result};
 use crate::show_network;
 use crate::table::Table;
-use crate::{artifact, print_json, words};
+use crate::{artifact, figures, print_json, words};
 
 /// Entries of a vocabulary that are printed.
 const WORDS: usize = 20;
@@ -52,6 +52,13 @@ pub(crate) fn show(context: &Context, recipe: &Path, stage: &str, port: Option<&
     }
     if context.json() {
         return print_json(&shown);
+    }
+    if port.is_none() {
+        let folder = figures::folder(&store, &context.compile(recipe)?.plan.name);
+        let pictures = figures::of_stage(&store, &folder, stage, found.outputs.values())?;
+        for path in pictures.iter().filter(|path| path.extension().is_some_and(|kind| kind == "png")) {
+            let _ = writeln!(text, "picture: {}", path.display());
+        }
     }
     if let Some(note) = found.note {
         writeln!(io::stderr(), "note: {note}")?;
@@ -140,6 +147,10 @@ fn dataset(description: &Description) -> String {
             data::ColumnType::Number => "number".to_owned(),
             data::ColumnType::Vector { width } => vector("vector", width),
             data::ColumnType::Sparse { width } => vector("sparse vector", width),
+            data::ColumnType::Image { channels, height, width } => {
+                let side = |side: Option<usize>| side.map_or_else(|| "?".to_owned(), |side| side.to_string());
+                format!("picture, {} x {} x {}", side(channels), side(height), side(width))
+            }
         };
         let optional = |value: Option<u64>| value.map_or_else(String::new, |value| value.to_string());
         columns.row([name.clone(), kind, optional(column.vocabulary), optional(column.longest)]);
@@ -192,6 +203,9 @@ fn transform(transform: &Transform) -> String {
             }
             Fitted::Hash(buckets) => {
                 let _ = writeln!(text, "{title}: {buckets} categories by hash\n");
+            }
+            Fitted::Picture => {
+                let _ = writeln!(text, "{title}: a picture\n");
             }
             Fitted::Number | Fitted::Numbers(_) => {
                 let what = match column.names() {

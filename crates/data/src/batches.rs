@@ -2,7 +2,7 @@
 //!
 //! Invariant: every row given is in exactly one batch, unless the incomplete last one is dropped.
 
-use crate::random::Draws;
+use draws::Draws;
 
 /// The order in which batches take rows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

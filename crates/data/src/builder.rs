@@ -7,7 +7,6 @@ use std::path::{Path, PathBuf};
 use crate::error::{Error, Place};
 use crate::packed::Item;
 use crate::source::{Format, Source};
-use crate::texts;
 use crate::{delimited, lines};
 
 /// The cells of one column, one after the other.
@@ -83,7 +82,15 @@ enum Origin {
 }
 
 impl TableFile {
-    /// Where a cell is, given its row's start, its column and, of a folder of texts, its file's name.
+    /// The folder, or the archive of one, that rows of whole files came from.
+    pub(crate) fn folder(&self) -> Option<&Path> {
+        match &self.origin {
+            Origin::Folder(folder) => Some(folder),
+            Origin::Item(..) => None,
+        }
+    }
+
+    /// Where a cell is, given its row's start, its column and, of a folder of files, its file's name.
     pub(crate) fn place(
         &self,
         source: &Source,
@@ -93,7 +100,10 @@ impl TableFile {
     ) -> Result<Place, Error> {
         let field = self.order.iter().position(|own| *own == column).unwrap_or(0);
         match &self.origin {
-            Origin::Folder(root) => Ok(Place { path: root.join(name), line: 1, column: 1 }),
+            Origin::Folder(root) => {
+                let path = if name.is_empty() { root.clone() } else { root.join(name) };
+                Ok(Place { path, line: 1, column: 1 })
+            }
             Origin::Item(item, Format::Jsonl) => lines::place(item, source, start),
             // There are no lines: the row and the column, from 1.
             Origin::Item(item, Format::Parquet | Format::Arrow) => {
@@ -132,9 +142,9 @@ impl<'s> Builder<'s> {
         self.start(Origin::Item(item.clone(), format), &item.shown(), names)
     }
 
-    /// Starts a folder of texts.
-    pub(crate) fn texts(&mut self, folder: &Path) -> Result<(), Error> {
-        let names = texts::COLUMNS.map(ToOwned::to_owned).to_vec();
+    /// Starts a folder of files.
+    pub(crate) fn folder(&mut self, folder: &Path, columns: &[&str]) -> Result<(), Error> {
+        let names = columns.iter().map(|&name| name.to_owned()).collect();
         self.start(Origin::Folder(folder.into()), folder, names).map(drop)
     }
 

@@ -9,8 +9,8 @@ use serde::{Deserialize, Serialize};
 use crate::block::Dense;
 use crate::label::Labels;
 use crate::numbers::{mean, variance};
-use crate::random::Draws;
 use crate::step::Target;
+use draws::Draws;
 
 /// The label's mean for each category, by outputs: one number, or one a class.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

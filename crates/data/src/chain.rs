@@ -81,6 +81,7 @@ enum End<'a> {
     Category,
     Hash(usize),
     Number,
+    Picture,
     Block(Head<'a>, &'a [Step]),
 }
 
@@ -121,6 +122,9 @@ impl<'a> Chain<'a> {
         let kind = check_chain(steps).map_err(|problems| Error::Chain { column: name.into(), problems })?;
         // The check has compiled every pattern once, so this cannot fail for what it accepted.
         let bad = |error: regex::Error| Error::damaged(Path::new(name), error);
+        if matches!(kind, ColumnType::Image { .. }) {
+            return Ok(Self { name, text: &[], end: End::Picture });
+        }
         let first = steps.iter().position(|step| !step.on_text()).unwrap_or(steps.len());
         let (text, rest) = steps.split_at(first);
         let mut tokenizer = Tokenizer::Whitespace;
@@ -187,6 +191,11 @@ impl<'a> Chain<'a> {
             }
         };
         Ok(Self { name, text, end })
+    }
+
+    /// Whether the chain is one of pictures, which [`crate::Pictures`] encode.
+    pub(crate) fn is_of_pictures(&self) -> bool {
+        matches!(self.end, End::Picture)
     }
 
     /// Whether the chain learns from the label.
@@ -263,6 +272,7 @@ impl<'a> Chain<'a> {
             }
             End::Hash(buckets) => Fitted::Hash(*buckets),
             End::Number => Fitted::Number,
+            End::Picture => Fitted::Picture,
             End::Block(head, tail) => {
                 let (of_head, own) = self.learn_head(head, cells, label)?;
                 let mut block = match own.clone() {
@@ -498,7 +508,7 @@ impl<'a> Chain<'a> {
                 (!sorted(values)).then_some("the dictionary is not sorted")
             }
             (End::Hash(buckets), Fitted::Hash(stored)) if buckets == stored => None,
-            (End::Number, Fitted::Number) => None,
+            (End::Number, Fitted::Number) | (End::Picture, Fitted::Picture) => None,
             (End::Block(head, tail), Fitted::Numbers(LearntSteps(learnt)))
                 if learnt.len() == tail.len() + 1 =>
             {

@@ -26,6 +26,7 @@ enum State {
     Indices,
     Numbers,
     Sparse,
+    Picture,
     Done,
 }
 
@@ -37,6 +38,7 @@ impl State {
             Self::Indices => "indices",
             Self::Numbers => "numbers",
             Self::Sparse => "a vector",
+            Self::Picture => "a picture",
             Self::Done => "a finished column",
         }
     }
@@ -57,6 +59,8 @@ pub fn check_chain(steps: &[Step]) -> Result<ColumnType, Vec<ChainProblem>> {
         (State::Tokens, _) => {
             check.problem(last, "the chain ends as tokens that have no index", "add { index = {} }")
         }
+        (State::Picture, _) if check.problems.is_empty() => check.picture_chain(steps),
+        (State::Picture, _) => {}
         (State::Indices | State::Numbers | State::Sparse | State::Done, _) => {}
     }
     match check.column {
@@ -218,6 +222,18 @@ impl Check {
                     self.problem(at, "fewer than two bins say nothing", "say `count = 2` or more");
                 }
             }
+            Step::Resize(_)
+            | Step::CenterCrop(_)
+            | Step::Grey
+            | Step::Rgb
+            | Step::Rescale(_)
+            | Step::Normalise(_) => {
+                if at == 0 {
+                    self.state = State::Picture;
+                }
+                self.needs(at, step, State::Picture, "a picture's chain has no steps of text or numbers");
+                self.state = State::Picture;
+            }
             Step::Pca(pca) => {
                 if self.state != State::Sparse {
                     self.numbers(at, step);
@@ -237,6 +253,28 @@ impl Check {
                     self.state = State::Numbers;
                     self.column = Some(ColumnType::Vector { width: Some(pca.components) });
                 }
+            }
+        }
+    }
+
+    /// A chain of pictures as a whole.
+    fn picture_chain(&mut self, steps: &[Step]) {
+        let transforms: Vec<_> = steps.iter().filter_map(Step::of_picture).collect();
+        let chain = match images::Chain::new(&transforms) {
+            Ok(chain) => chain,
+            Err(images::Problem { at, reason }) => {
+                self.problems.push(ChainProblem { step: at, message: reason, hint: None });
+                return;
+            }
+        };
+        match chain.shape(images::Shape { channels: None, size: None }) {
+            Ok(images::Shape { channels, size }) => {
+                let (height, width) = size.unzip();
+                self.column = Some(ColumnType::Image { channels, height, width });
+            }
+            Err(reason) => {
+                let last = steps.len().saturating_sub(1);
+                self.problem(last, reason, "put \"rgb\" before it, or give one mean and one std");
             }
         }
     }

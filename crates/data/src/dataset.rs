@@ -8,15 +8,20 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 use std::path::Path;
 
+use images::Chain;
 use memmap2::Mmap;
 use safetensors::{Dtype, SafeTensors};
 
-use crate::encoded::{DESCRIPTION_FILE, Description, NO_PART, TENSORS_FILE, VERSION, tensor_name};
+use crate::encoded::{
+    ColumnDescription, DESCRIPTION_FILE, Description, NO_PART, TENSORS_FILE, VERSION, tensor_name,
+};
 use crate::error::Error;
 use crate::label::{LabelKind, Labels};
 use crate::map::map;
 use crate::part::Part;
+use crate::spool::PICTURES_FILE;
 use crate::step::ColumnType;
+use crate::views::Levels;
 
 /// An encoded data set on disk.
 #[derive(Debug)]
@@ -25,6 +30,10 @@ pub struct Dataset {
     /// The bytes of every tensor within the map.
     tensors: BTreeMap<String, Range<usize>>,
     description: Description,
+    /// Of data with pictures, the file of their levels.
+    pub(crate) pictures: Option<Levels>,
+    /// What is still to be done with the pictures of each column.
+    pub(crate) views: BTreeMap<String, Chain>,
 }
 
 /// Sequences of a batch, padded with 0.
@@ -53,13 +62,14 @@ pub struct SparseBatch {
 }
 
 impl Dataset {
-    /// Opens the data set whose two files lie in `folder`.
+    /// Opens the data set whose files lie in `folder`.
     pub fn open(folder: &Path) -> Result<Self, Error> {
-        Self::open_files(&folder.join(TENSORS_FILE), &folder.join(DESCRIPTION_FILE))
+        let pictures = Some(folder.join(PICTURES_FILE)).filter(|path| path.exists());
+        Self::open_files(&folder.join(TENSORS_FILE), &folder.join(DESCRIPTION_FILE), pictures.as_deref())
     }
 
-    /// Opens a data set by the paths of its two files.
-    pub fn open_files(tensors: &Path, description: &Path) -> Result<Self, Error> {
+    /// Opens a data set by the paths of its files; `pictures` is there where it has columns of pictures.
+    pub fn open_files(tensors: &Path, description: &Path, pictures: Option<&Path>) -> Result<Self, Error> {
         let document = std::fs::read(description).map_err(|error| Error::io(description, error))?;
         let document: Description =
             serde_json::from_slice(&document).map_err(|error| Error::damaged(description, error))?;
@@ -68,8 +78,18 @@ impl Dataset {
             return Err(Error::damaged(description, reason));
         }
         let map = map(tensors)?;
-        let checked = Opening { path: tensors, map: &map, tensors: BTreeMap::new() }.check(&document)?;
-        Ok(Self { map, tensors: checked, description: document })
+        let pictures = pictures.map(Levels::open).transpose()?;
+        let levels = pictures.as_ref().map_or(0, |levels| levels.bytes().len());
+        let checked =
+            Opening { path: tensors, map: &map, tensors: BTreeMap::new(), levels }.check(&document)?;
+        let view = |(name, column): (&String, &ColumnDescription)| {
+            let chain =
+                Chain::new(&column.view).map_err(|problem| Error::damaged(description, problem.reason));
+            chain.map(|chain| (name.clone(), chain))
+        };
+        let images = document.columns.iter().filter(|(_, of)| matches!(of.kind, ColumnType::Image { .. }));
+        let views = images.map(view).collect::<Result<_, Error>>()?;
+        Ok(Self { map, tensors: checked, description: document, pictures, views })
     }
 
     /// What the data set holds.
@@ -130,7 +150,7 @@ impl Dataset {
         }
     }
 
-    fn kind(&self, column: &str) -> Option<ColumnType> {
+    pub(crate) fn kind(&self, column: &str) -> Option<ColumnType> {
         self.description.columns.get(column).map(|column| column.kind)
     }
 
@@ -230,7 +250,7 @@ impl Dataset {
     }
 
     /// A tensor's values: `check` saw its type, and with it that it is aligned.
-    fn values<T: bytemuck::AnyBitPattern>(&self, name: &str) -> &[T] {
+    pub(crate) fn values<T: bytemuck::AnyBitPattern>(&self, name: &str) -> &[T] {
         match self.bytes(name) {
             [] => &[],
             bytes => bytemuck::cast_slice(bytes),
@@ -243,6 +263,8 @@ struct Opening<'a> {
     path: &'a Path,
     map: &'a Mmap,
     tensors: BTreeMap<String, Range<usize>>,
+    /// Bytes of the file of pictures.
+    levels: usize,
 }
 
 impl<'a> Opening<'a> {
@@ -309,9 +331,27 @@ impl<'a> Opening<'a> {
                     self.indices(&file, &indices, Some(values.len()), width as u64)?;
                     self.offsets(&file, &tensor_name(name, "offsets"), rows, values.len())?;
                 }
+                ColumnType::Image { .. } => self.pictures(&file, name, rows)?,
             }
         }
         Ok(self.tensors)
+    }
+
+    /// Where the pictures of a column lie.
+    fn pictures(&mut self, file: &SafeTensors<'a>, name: &str, rows: usize) -> Result<(), Error> {
+        let starts: &[i64] = self.tensor(file, &tensor_name(name, "starts"), Dtype::I64, Some(rows))?;
+        let sizes: &[i32] = self.shaped(file, &tensor_name(name, "sizes"), Dtype::I32, &[rows, 3])?;
+        for (&start, size) in starts.iter().zip(sizes.as_chunks::<3>().0) {
+            let length = size.iter().try_fold(1usize, |length, &side| {
+                length.checked_mul(usize::try_from(side).ok().filter(|&side| side > 0)?)
+            });
+            let end =
+                usize::try_from(start).ok().zip(length).and_then(|(start, length)| start.checked_add(length));
+            if end.is_none_or(|end| end > self.levels) || !matches!(size[2], 1 | 3) {
+                return self.damaged(format!("a picture of column `{name}` is not where it should be"));
+            }
+        }
+        Ok(())
     }
 
     /// The width of vectors.

@@ -6,13 +6,16 @@
 //! Tensors: `columns.<name>.values` i32 [steps] and `columns.<name>.offsets` i64 [rows + 1] of a sequence,
 //! `columns.<name>.indices` i32 [rows] of a category, `columns.<name>.numbers` f32 [rows];
 //! `columns.<name>.vectors` f32 [rows, width]; `columns.<name>.values` f32, `columns.<name>.indices` i32 (rising in
-//! each row) and `columns.<name>.offsets` i64 [rows + 1] of sparse vectors; `label` i32 or f32 [rows]; `part` u8 [rows] (0 train, 1 valid, 2 test, 255 none); `row` i64 [rows], the row of the source from
+//! each row) and `columns.<name>.offsets` i64 [rows + 1] of sparse vectors; `columns.<name>.starts` i64 [rows] and
+//! `columns.<name>.sizes` i32 [rows, 3] (height, width, channels) of pictures, whose levels `[height, width, channels]`
+//! lie in `pictures.safetensors` from the start on; `label` i32 or f32 [rows]; `part` u8 [rows] (0 train, 1 valid, 2 test, 255 none); `row` i64 [rows], the row of the source from
 //! 0; `id.bytes` u8 and `id.offsets` i64 [rows + 1].
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use images::Transform;
 use safetensors::Dtype;
 use safetensors::tensor::{View, serialize_to_file};
 use serde::{Deserialize, Serialize};
@@ -21,6 +24,7 @@ use crate::block::Sparse;
 use crate::error::Error;
 use crate::label::{FittedLabel, Labels};
 use crate::part::Part;
+use crate::spool::{Pictures, Stored};
 use crate::step::ColumnType;
 use crate::transform::canonical_json;
 
@@ -39,6 +43,8 @@ pub struct Encoded {
     pub(crate) label: Option<FittedLabel>,
     pub(crate) labels: Option<Labels>,
     pub(crate) parts: Vec<Option<Part>>,
+    /// The row of the source that each row came from.
+    pub(crate) source_rows: Vec<i64>,
     pub(crate) ids: Option<Vec<String>>,
 }
 
@@ -60,6 +66,7 @@ pub(crate) enum EncodedColumn {
         values: Vec<f32>,
     },
     Sparse(Sparse),
+    Image(Stored),
 }
 
 /// Rows of unlike length, one behind the other: row r is `values[offsets[r]..offsets[r + 1]]`.
@@ -70,7 +77,7 @@ pub(crate) struct Sequences {
 }
 
 /// What a data set holds; stored as `dataset.json`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Description {
     /// The form of the two files. 1: the first.
@@ -92,7 +99,7 @@ pub struct Description {
 }
 
 /// An input column of a data set.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct ColumnDescription {
     /// What the column is.
@@ -102,6 +109,9 @@ pub struct ColumnDescription {
     pub vocabulary: Option<u64>,
     /// The most steps of a row; none where the column is no sequence.
     pub longest: Option<u64>,
+    /// Of a picture: what is still to be done with what is stored, when a batch is made.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub view: Vec<Transform>,
 }
 
 /// The rows of a part.
@@ -121,6 +131,14 @@ impl Encoded {
     /// The number of rows.
     pub fn rows(&self) -> usize {
         self.parts.len()
+    }
+
+    /// Adds the columns of pictures, encoded from the same table; the rows are those that are left of it.
+    #[must_use]
+    pub fn with_pictures(mut self, pictures: Pictures) -> Self {
+        self.source_rows = pictures.rows().iter().map(|&row| row as i64).collect();
+        self.columns.extend(pictures.columns.into_iter().map(|(name, of)| (name, EncodedColumn::Image(of))));
+        self
     }
 
     /// What the data set holds.
@@ -160,7 +178,6 @@ impl Encoded {
 
         let path = folder.join(TENSORS_FILE);
         let parts: Vec<u8> = self.parts.iter().map(|part| part.map_or(NO_PART, |part| part as u8)).collect();
-        let rows: Vec<i64> = (0..self.rows() as i64).collect();
         let (mut bytes, mut offsets) = (Vec::new(), vec![0i64]);
         for id in self.ids.iter().flatten() {
             bytes.extend_from_slice(id.as_bytes());
@@ -168,7 +185,7 @@ impl Encoded {
         }
         let mut tensors = vec![
             ("part".to_owned(), Tensor::new(Dtype::U8, &parts)),
-            ("row".to_owned(), Tensor::new(Dtype::I64, &rows)),
+            ("row".to_owned(), Tensor::new(Dtype::I64, &self.source_rows)),
         ];
         if self.ids.is_some() {
             tensors.push(("id.bytes".into(), Tensor::new(Dtype::U8, &bytes)));
@@ -196,6 +213,10 @@ impl Encoded {
                     push("indices", Tensor::new(Dtype::I32, &sparse.indices));
                     push("offsets", Tensor::new(Dtype::I64, &sparse.offsets));
                 }
+                EncodedColumn::Image(stored) => {
+                    push("starts", Tensor::new(Dtype::I64, &stored.starts));
+                    push("sizes", Tensor::new(Dtype::I32, &stored.sizes).rows_of(3));
+                }
             }
         }
         serialize_to_file(tensors, None, &path).map_err(|error| match error {
@@ -207,28 +228,24 @@ impl Encoded {
 
 impl EncodedColumn {
     fn describe(&self) -> ColumnDescription {
+        let plain = |kind| ColumnDescription { kind, vocabulary: None, longest: None, view: vec![] };
         match self {
             Self::Sequence { sequences, vocabulary, width } => {
                 let lengths = sequences.offsets.windows(2).map(|pair| (pair[1] - pair[0]) as u64);
-                let kind = ColumnType::Sequence { width: *width };
-                let vocabulary = Some(*vocabulary as u64);
-                ColumnDescription { kind, vocabulary, longest: Some(lengths.max().unwrap_or(0)) }
+                ColumnDescription {
+                    vocabulary: Some(*vocabulary as u64),
+                    longest: Some(lengths.max().unwrap_or(0)),
+                    ..plain(ColumnType::Sequence { width: *width })
+                }
             }
             Self::Category { vocabulary, .. } => {
                 let vocabulary = Some(*vocabulary as u64);
-                ColumnDescription { kind: ColumnType::Category, vocabulary, longest: None }
+                ColumnDescription { vocabulary, ..plain(ColumnType::Category) }
             }
-            Self::Number(_) => {
-                ColumnDescription { kind: ColumnType::Number, vocabulary: None, longest: None }
-            }
-            Self::Vector { width, .. } => {
-                let kind = ColumnType::Vector { width: Some(*width) };
-                ColumnDescription { kind, vocabulary: None, longest: None }
-            }
-            Self::Sparse(sparse) => {
-                let kind = ColumnType::Sparse { width: Some(sparse.width) };
-                ColumnDescription { kind, vocabulary: None, longest: None }
-            }
+            Self::Number(_) => plain(ColumnType::Number),
+            Self::Vector { width, .. } => plain(ColumnType::Vector { width: Some(*width) }),
+            Self::Sparse(sparse) => plain(ColumnType::Sparse { width: Some(sparse.width) }),
+            Self::Image(stored) => ColumnDescription { view: stored.view.clone(), ..plain(stored.kind) },
         }
     }
 }

@@ -77,11 +77,133 @@ pub enum Error {
         /// The file.
         path: PathBuf,
     },
-    /// The folder holds no texts by class.
-    #[error("{}: no class folder in it holds a text file", path.display())]
-    NoTexts {
+    /// The folder holds no files by class.
+    #[error("{}: no class folder in it holds a {kind}", path.display())]
+    NoFiles {
         /// The folder.
         path: PathBuf,
+        /// What it should hold.
+        kind: &'static str,
+    },
+    /// The folder of a class holds no picture.
+    #[error("{}: the class's folder holds no picture", path.display())]
+    EmptyClass {
+        /// The class's folder.
+        path: PathBuf,
+    },
+    /// The pattern of labels finds none in a name.
+    #[error("{}: `label-pattern` finds no label in `{name}`", path.display())]
+    NoLabelInName {
+        /// The folder.
+        path: PathBuf,
+        /// The picture.
+        name: String,
+    },
+    /// A chain of pictures is for a column that stands for none.
+    #[error("{}: the column `{column}` holds no pictures", path.display())]
+    NoPictures {
+        /// The data.
+        path: PathBuf,
+        /// The column.
+        column: String,
+    },
+    /// An IDX file cannot be read.
+    #[error("{}: {reason}", path.display())]
+    Idx {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// IDX files do not come as pairs.
+    #[error("{}: files of pictures and of labels do not come in turn", path.display())]
+    IdxOrder {
+        /// The file that has no other.
+        path: PathBuf,
+    },
+    /// The columns of pixels are not as many as a picture has.
+    #[error("{}: {found} columns match `{pattern}`, and a picture has {expected} numbers", path.display())]
+    PixelColumns {
+        /// The file.
+        path: PathBuf,
+        /// The pattern.
+        pattern: String,
+        /// How many columns match.
+        found: usize,
+        /// How many a picture has.
+        expected: usize,
+    },
+    /// A cell is not a level of a pixel.
+    #[error("{place}: `{cell}` in column `{column}` is not a level of 0 to 255")]
+    NotALevel {
+        /// Where the cell is.
+        place: Place,
+        /// The column.
+        column: String,
+        /// The cell.
+        cell: String,
+    },
+    /// A picture cannot be read.
+    #[error("{}{reason}", place.as_ref().map(|place| format!("{place}: ")).unwrap_or_default())]
+    Picture {
+        /// Where a table names it.
+        place: Option<Place>,
+        /// Which one, and what is wrong with it.
+        reason: String,
+    },
+    /// No picture can be read.
+    #[error("{}: none of the {count} pictures can be read; the first: {first}", path.display())]
+    AllBroken {
+        /// The data.
+        path: PathBuf,
+        /// How many there are.
+        count: usize,
+        /// What is wrong with the first.
+        first: String,
+    },
+    /// Pictures of a column end in different shapes.
+    #[error("column `{column}`: {name} becomes {shape:?}, {other} {other_shape:?} (channels, height, width)")]
+    PictureShapes {
+        /// The column.
+        column: String,
+        /// The picture.
+        name: String,
+        /// What it becomes: channels, height, width.
+        shape: [usize; 3],
+        /// The first picture.
+        other: String,
+        /// What that becomes.
+        other_shape: [usize; 3],
+    },
+    /// Augmentation leaves a picture in another shape than the column's.
+    #[error(
+        "column `{column}`: augmentation makes {shape:?} of a picture, and the network reads {expected:?} (channels, height, width)"
+    )]
+    AugmentedShape {
+        /// The column.
+        column: String,
+        /// What it makes: channels, height, width.
+        shape: [usize; 3],
+        /// What the column has.
+        expected: [usize; 3],
+    },
+    /// A chain cannot be applied to the pictures that there are.
+    #[error("column `{column}`: {reason}")]
+    PictureChain {
+        /// The column.
+        column: String,
+        /// Why not.
+        reason: String,
+    },
+    /// All training rows have one label.
+    #[error("{}: every training row has the label `{class}` in column `{column}`", path.display())]
+    OneClass {
+        /// The data.
+        path: PathBuf,
+        /// The column.
+        column: String,
+        /// The class.
+        class: String,
     },
     /// Two columns have one name.
     #[error("{place}: the column `{name}` is there twice")]
@@ -469,7 +591,9 @@ impl Error {
             | Self::NotADate { place, .. }
             | Self::NoResult { place, .. }
             | Self::EmptyLabel { place, .. }
+            | Self::NotALevel { place, .. }
             | Self::UnknownLabel { place, .. } => Some(place),
+            Self::Picture { place, .. } => place.as_ref(),
             _ => None,
         }
     }
@@ -479,6 +603,7 @@ impl Error {
         match self {
             Self::MadeTwice { field, name, .. } => format!("{field}.{name}"),
             Self::ColumnCount { .. } => "columns".into(),
+            Self::PixelColumns { .. } => "pixels".into(),
             Self::Encoding { .. } => "encoding".into(),
             Self::Member { wanted: Some(_), .. } => "member".into(),
             _ => "path".into(),
@@ -548,6 +673,28 @@ impl Error {
             Self::NothingToLearn { .. } => "every cell of them is empty: drop the column".into(),
             Self::Directions { .. } => "keep fewer components, or fewer words by `max-features`".into(),
             Self::TooManyClasses { .. } => "for a quantity, say label-kind = \"number\"".into(),
+            Self::Picture { .. } => "on-error = \"skip\" in the source leaves such rows out".into(),
+            Self::PixelColumns { .. } => "a picture has height x width x channels columns".into(),
+            Self::NotALevel { .. } => "pixels are whole numbers of 0 to 255".into(),
+            Self::IdxOrder { .. } => {
+                "name each file of pictures, and after it that of its labels: path = [\"train-images-idx3-ubyte\", \"train-labels-idx1-ubyte\"]".into()
+            }
+            Self::EmptyClass { .. } => "put pictures into it (JPEG, PNG, GIF, BMP, WebP), or remove it".into(),
+            Self::NoLabelInName { .. } => "make the pattern match every picture, or keep others elsewhere".into(),
+            Self::NoPictures { .. } => {
+                "pictures come from format = \"pictures\", or from `files` with content = \"picture\"".into()
+            }
+            Self::PictureShapes { shape, other_shape, .. } if shape[0] != other_shape[0] => {
+                "put \"rgb\" or \"grey\" into the chain, so that all have as many channels".into()
+            }
+            Self::PictureShapes { .. } => {
+                "a batch has one size: end with { center-crop = 224 }, or resize = { height = 224, width = 224 }"
+                    .into()
+            }
+            Self::AugmentedShape { .. } => {
+                "end the column's chain with a center-crop, or crop to the column's size in `augment`".into()
+            }
+            Self::OneClass { .. } => "there is nothing to tell apart: a label needs two classes or more".into(),
             Self::UnknownLabel { .. } => "classes come from the training rows".into(),
             _ => return None,
         })

@@ -59,6 +59,10 @@ impl FittedLabel {
             }
         }
         let mut classes: Vec<(&str, Option<f64>)> = classes.into_iter().collect();
+        if let (LabelKind::Class, [(class, _)]) = (kind, classes.as_slice()) {
+            let (path, column) = (table.path().into(), name.into());
+            return Err(Error::OneClass { path, column, class: (*class).to_owned() });
+        }
         if classes.iter().all(|(_, number)| number.is_some()) {
             // The sort is stable: of several spellings of one number the first by bytes names the class.
             classes.sort_by(|left, right| left.1.partial_cmp(&right.1).unwrap_or(std::cmp::Ordering::Equal));

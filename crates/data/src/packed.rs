@@ -147,6 +147,24 @@ pub(crate) fn contents(path: &Path, source: &Source) -> Result<Vec<(String, Vec<
     Ok(files)
 }
 
+/// Every file of an archive with its bytes, in the archive's own order, until `visit` says false. Of a file of more
+/// than `most` bytes it gets one byte more than that; of a damaged one the error, where the others can be read still.
+pub(crate) fn each(
+    path: &Path,
+    source: &Source,
+    most: u64,
+    visit: &mut dyn FnMut(&str, io::Result<Vec<u8>>) -> bool,
+) -> Result<(), Error> {
+    let mut stopped = false;
+    let walked = walk(path, limit(source), None, &mut |name, reader| {
+        let mut bytes = Vec::new();
+        let read = reader.take(most.saturating_add(1)).read_to_end(&mut bytes);
+        stopped = !visit(name, read.map(|_| bytes));
+        if stopped { Err(io::Error::other("stopped")) } else { Ok(()) }
+    });
+    if stopped { Ok(()) } else { walked }
+}
+
 type Visit<'v> = &'v mut dyn FnMut(&str, &mut dyn Read) -> io::Result<()>;
 
 /// Goes through an archive's files, or to the one that is `wanted`.

@@ -6,13 +6,16 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use regex::Regex;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::condition::Condition;
 use crate::decode;
+use crate::levels;
 use crate::part::Split;
 use crate::paths::Paths;
+use crate::pictures;
 
 /// The most bytes that compressed files unpack to where a source says nothing else: 4 GiB.
 pub const UNPACKED_LIMIT: u64 = 4 << 30;
@@ -62,9 +65,19 @@ pub struct Source {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1))]
     pub unpacked_limit: Option<u64>,
-    /// A column that names files: each cell is replaced by the text of the file that it names.
+    /// A column that names files, of texts or of pictures.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub files: Option<TextFiles>,
+    pub files: Option<NamedFiles>,
+    /// Of a folder of pictures: a regular expression whose first group is a picture's label, matched against its path
+    /// from the folder on: `"(\\w+)\\.\\d+\\.jpg$"`. Where absent, the label is the first folder's name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub label_pattern: Option<String>,
+    /// What a picture that cannot be read does.
+    #[serde(default, skip_serializing_if = "OnError::is_default")]
+    pub on_error: OnError,
+    /// Columns that hold the pixels of a picture; the column `image` stands for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pixels: Option<Pixels>,
     /// Columns made from others: 1 where the condition holds, 0 where it does not, empty where its cell is.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub derive: BTreeMap<String, Condition>,
@@ -81,11 +94,77 @@ pub struct Source {
 /// A column that names files of a folder.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
-pub struct TextFiles {
+pub struct NamedFiles {
     /// The column.
     pub column: String,
     /// The folder that the names are relative to; no name leads out of it.
     pub folder: String,
+    /// What the files are.
+    #[serde(default, skip_serializing_if = "FileContent::is_default")]
+    pub content: FileContent,
+}
+
+/// Columns of pixels: levels of 0 to 255, from left to right and from top to bottom, the channels of a pixel together.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Pixels {
+    /// A regular expression that matches the columns' names as a whole: `"pixel\\d+"`.
+    pub columns: String,
+    /// Pixels from top to bottom.
+    #[schemars(range(min = 1, max = 4096))]
+    pub height: u32,
+    /// Pixels from left to right.
+    #[schemars(range(min = 1, max = 4096))]
+    pub width: u32,
+    /// 1 (grey) or 3 (RGB).
+    #[serde(default = "grey")]
+    #[schemars(range(min = 1, max = 3))]
+    pub channels: u32,
+}
+
+fn grey() -> u32 {
+    1
+}
+
+impl Pixels {
+    /// Height, width and channels.
+    pub(crate) fn size(&self) -> [usize; 3] {
+        [self.height, self.width, self.channels].map(|side| side as usize)
+    }
+}
+
+/// What named files hold.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum FileContent {
+    /// Each cell is replaced by the text of the file that it names.
+    #[default]
+    Text,
+    /// Each cell stands for the picture that it names.
+    Picture,
+}
+
+impl FileContent {
+    fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+/// What a picture that cannot be read does.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum OnError {
+    /// It stops the stage, which names it.
+    #[default]
+    Fail,
+    /// Its row is left out, after the split; the stage names and counts such rows.
+    Skip,
+}
+
+impl OnError {
+    fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 /// The layout of a table's file.
@@ -105,6 +184,12 @@ pub enum Format {
     /// A folder with a folder of text files for each class. The columns are `text`, `label` (the folder's name) and
     /// `file` (the path from the folder on).
     Texts,
+    /// A folder with a folder of pictures for each class: JPEG, PNG, GIF (the first frame), BMP and WebP, told by
+    /// their content. The columns are `image`, `label` (the folder's name) and `file` (the path from the folder on).
+    Pictures,
+    /// IDX files as those of MNIST: one of pictures and after it, where there is one, that of its labels. The columns
+    /// are `image` and `label`.
+    Idx,
 }
 
 /// Something wrong with a declaration: where, what, and what to do about it.
@@ -170,6 +255,33 @@ impl Source {
             let message = format!("the folder of the files in `{}` is empty", files.column);
             problems.push(Problem::new("files.folder", message, "name the folder that holds them"));
         }
+        if self.on_error == OnError::Skip
+            && self.declared_format().is_some()
+            && self.picture_column().is_none()
+        {
+            let hint = "it is for format = \"pictures\", and for `files` with content = \"picture\"";
+            problems.push(Problem::new("on-error", "the source has no pictures", hint));
+        }
+        if let Some(pixels) = &self.pixels {
+            if let Err(error) = Regex::new(&pixels.columns) {
+                let text = error.to_string();
+                let reason = text.lines().last().unwrap_or_default().trim_start_matches("error: ");
+                let message = format!("`{}` is not a regular expression: {reason}", pixels.columns);
+                problems.push(Problem::new("pixels.columns", message, "for example \"pixel\\\\d+\""));
+            }
+            if !matches!(pixels.channels, 1 | 3) {
+                let message = format!("a picture has 1 channel or 3, not {}", pixels.channels);
+                problems.push(Problem::new("pixels.channels", message, "1 is grey, 3 is RGB"));
+            }
+            if self.files.as_ref().is_some_and(|files| files.content == FileContent::Picture) {
+                let message = "a source has pictures of files or of pixels, not both";
+                problems.push(Problem::new("pixels", message, "remove `pixels` or `files`"));
+            }
+        }
+        if let Some(Err(message)) = self.label_pattern.as_deref().map(pictures::label_pattern) {
+            let hint = "for example \"(\\\\w+)\\\\.\\\\d+\\\\.jpg$\"; the syntax is that of the regex crate";
+            problems.push(Problem::new("label-pattern", message, hint));
+        }
         for (name, condition) in &self.derive {
             problems
                 .extend(condition.problems().into_iter().map(|own| own.within(&format!("derive.{name}"))));
@@ -182,15 +294,27 @@ impl Source {
 
     /// Columns that are made of others, in the order in which they follow the file's: the field that declares each,
     /// and its name.
-    pub fn made(&self) -> impl Iterator<Item = (&'static str, &String)> {
-        let derived = self.derive.keys().map(|name| ("derive", name));
-        derived.chain(self.join.keys().map(|name| ("join", name)))
+    pub fn made(&self) -> impl Iterator<Item = (&'static str, &str)> {
+        let pixels = self.pixels.iter().map(|_| ("pixels", levels::IMAGE));
+        let derived = self.derive.keys().map(|name| ("derive", name.as_str()));
+        pixels.chain(derived).chain(self.join.keys().map(|name| ("join", name.as_str())))
     }
 
     /// The format where declaration or names say it; archives without `member` say it by what they hold.
     pub fn declared_format(&self) -> Option<Format> {
         let member = self.member.as_deref().and_then(|member| Format::of(Path::new(member)));
         self.format.or(member).or_else(|| self.path.iter().find_map(|path| Format::of(Path::new(path))))
+    }
+
+    /// The column that holds pictures, as the source calls it.
+    pub fn picture_column(&self) -> Option<&str> {
+        match (&self.files, self.format) {
+            (Some(files), _) if files.content == FileContent::Picture => Some(&files.column),
+            (_, Some(Format::Pictures)) => Some(pictures::COLUMNS[0]),
+            (_, Some(Format::Idx)) => Some(levels::IMAGE),
+            _ if self.pixels.is_some() => Some(levels::IMAGE),
+            _ => None,
+        }
     }
 
     /// The cell, empty where it is one that means that nothing is known.
@@ -200,7 +324,7 @@ impl Source {
 
     /// Whether a path of this source is a folder.
     pub fn is_folder(&self, path: &str) -> bool {
-        self.format == Some(Format::Texts) && !is_archive(path)
+        matches!(self.format, Some(Format::Texts | Format::Pictures)) && !is_archive(path)
     }
 
     fn format_problems(&self) -> Vec<Problem> {
@@ -236,12 +360,22 @@ impl Source {
         if let Some(format) = self.declared_format() {
             let delimited = matches!(format, Format::Csv | Format::Tsv);
             let text = delimited || matches!(format, Format::Jsonl | Format::Texts);
+            let archive = self.path.iter().any(is_archive);
+            let whole = matches!(format, Format::Texts | Format::Pictures | Format::Idx);
             for (field, given, fits) in [
                 ("header", self.header.is_some(), delimited),
-                ("columns", self.columns.is_some(), format != Format::Texts),
+                ("columns", self.columns.is_some(), !whole),
                 ("delimiter", self.delimiter.is_some(), delimited),
                 ("quote", self.quote.is_some(), delimited),
                 ("encoding", self.encoding.is_some(), text),
+                ("label-pattern", self.label_pattern.is_some(), format == Format::Pictures),
+                (
+                    "member",
+                    self.member.is_some() && archive,
+                    !matches!(format, Format::Pictures | Format::Idx),
+                ),
+                ("pixels", self.pixels.is_some(), !whole),
+                ("files", self.files.is_some(), !whole),
             ] {
                 if given && !fits {
                     let message = format!("`{field}` means nothing for {}", format.name());
@@ -305,6 +439,8 @@ impl Format {
             Self::Parquet => "parquet",
             Self::Arrow => "arrow",
             Self::Texts => "texts",
+            Self::Pictures => "pictures",
+            Self::Idx => "idx",
         }
     }
 }

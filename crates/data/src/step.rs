@@ -3,6 +3,7 @@
 //! A chain is text steps, then what makes tokens or numbers of the text, then steps on those; `check` knows which
 //! steps follow which.
 
+use images::{Short, Transform};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -65,6 +66,21 @@ pub enum Step {
     Bins(Bins),
     /// Project vectors onto the directions in which the training rows vary most. As scikit-learn's `PCA`.
     Pca(Pca),
+    /// Resize a picture: the shorter side to so many pixels, keeping the proportions; a table says more. As
+    /// torchvision's `Resize`, with antialias.
+    Resize(Short<u32, images::Resize>),
+    /// Cut out a picture's middle, so many pixels each way; a smaller one gets a black border. As torchvision's
+    /// `CenterCrop`.
+    CenterCrop(Short<u32, images::CenterCrop>),
+    /// Make a picture grey, with one channel.
+    Grey,
+    /// Make three channels of a grey picture.
+    Rgb,
+    /// Make numbers of a picture's levels of 0 to 255: level * scale + offset. Without it a number is its level / 255.
+    Rescale(images::Rescale),
+    /// Subtract each channel's mean from a picture's numbers, and divide by its standard deviation: `"imagenet"`, or
+    /// `mean` and `std`.
+    Normalise(images::Normalise),
 }
 
 /// What empty cells are filled with.
@@ -461,6 +477,15 @@ pub enum ColumnType {
         /// How many; none before the data is read, where they depend on it.
         width: Option<usize>,
     },
+    /// A picture; what is not known before it is read is none.
+    Image {
+        /// 1 (grey) or 3 (RGB).
+        channels: Option<usize>,
+        /// Pixels from top to bottom.
+        height: Option<usize>,
+        /// Pixels from left to right.
+        width: Option<usize>,
+    },
 }
 
 impl Step {
@@ -493,7 +518,26 @@ impl Step {
             Self::ClipQuantiles(_) => "clip-quantiles",
             Self::Bins(_) => "bins",
             Self::Pca(_) => "pca",
+            Self::Resize(_) => "resize",
+            Self::CenterCrop(_) => "center-crop",
+            Self::Grey => "grey",
+            Self::Rgb => "rgb",
+            Self::Rescale(_) => "rescale",
+            Self::Normalise(_) => "normalise",
         }
+    }
+
+    /// The transform of a picture that the step is.
+    pub fn of_picture(&self) -> Option<Transform> {
+        Some(match self {
+            Self::Resize(resize) => Transform::Resize(resize.clone()),
+            Self::CenterCrop(crop) => Transform::CenterCrop(crop.clone()),
+            Self::Grey => Transform::Grey,
+            Self::Rgb => Transform::Rgb,
+            Self::Rescale(rescale) => Transform::Rescale(rescale.clone()),
+            Self::Normalise(normalise) => Transform::Normalise(normalise.clone()),
+            _ => return None,
+        })
     }
 
     /// Whether the step may stand among those that work on text, at the start of a chain.
@@ -515,7 +559,8 @@ mod tests {
             "robust","log",{"impute":""},{"impute":{"with":"mean"}},{"replace":{"pattern":"a","with":""}},
             {"tokenize":"whitespace"},{"index":{}},{"clip":1},{"pad":1},{"frequent":{}},{"hash":9},{"target":{}},
             {"date":{"parts":["day-of-year"]}},{"count":{}},{"tf-idf":{"norm":"none"}},{"naive-bayes":{}},
-            {"clip-quantiles":[0.1,0.9]},{"bins":{"count":3,"by":"uniform"}},{"pca":{"components":2}}]"#;
+            {"clip-quantiles":[0.1,0.9]},{"bins":{"count":3,"by":"uniform"}},{"pca":{"components":2}},"grey","rgb",
+            {"resize":256},{"center-crop":224},{"rescale":{"scale":0.5}},{"normalise":"imagenet"}]"#;
         let steps: Vec<serde_json::Value> = serde_json::from_str(text).unwrap();
         for value in steps {
             let step: Step = serde_json::from_value(value.clone()).unwrap();

@@ -7,10 +7,10 @@
 //!
 //! Invariant: every sum runs in a fixed order, so threads do not matter.
 
+use draws::Draws;
 use rayon::prelude::*;
 
 use crate::pca::eigen;
-use crate::random::Draws;
 
 /// Rounds at most; rows of words are close to what they become long before.
 const ROUNDS: usize = 40;

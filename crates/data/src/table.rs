@@ -3,16 +3,19 @@
 //! Invariant: every column has as many cells as the table has rows, and there is at least one row.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 
+use images::Picture;
 use rayon::prelude::*;
 
 use crate::builder::{Builder, Column, Rows, TableFile, agree};
 use crate::condition::{Condition, NotANumber};
 use crate::error::{Error, Place};
+use crate::levels::Levels;
 use crate::packed::{self, Item};
-use crate::source::{Format, Source};
-use crate::{columnar, delimited, lines, texts};
+use crate::source::{FileContent, Format, Pixels, Source};
+use crate::{columnar, delimited, levels, lines, pictures, texts};
 
 /// A table of text cells.
 #[derive(Clone, Debug)]
@@ -25,6 +28,10 @@ pub struct Table {
     files: Vec<TableFile>,
     /// The column of the files that each column made of others, after theirs, was made of.
     bases: Vec<usize>,
+    /// The column that stands for pictures, then copies of it.
+    pictures: Vec<usize>,
+    /// The pictures themselves, where the table has them.
+    levels: Option<Levels>,
 }
 
 /// The names of the columns of the file at `path`; reads no more of it than says them.
@@ -38,9 +45,18 @@ pub fn header(path: &Path, source: &Source) -> Result<Vec<String>, Error> {
 /// When one cannot be read, or has not the columns of the first.
 pub fn header_of(paths: &[PathBuf], source: &Source) -> Result<Vec<String>, Error> {
     let mut first: Option<(PathBuf, Vec<String>)> = None;
-    for path in paths {
-        if source.format == Some(Format::Texts) {
-            first.get_or_insert_with(|| (path.clone(), texts::COLUMNS.map(ToOwned::to_owned).to_vec()));
+    if source.format == Some(Format::Idx) {
+        first = Some((paths.first().cloned().unwrap_or_default(), levels::idx_header(paths)?));
+    }
+    for path in paths.iter().filter(|_| source.format != Some(Format::Idx)) {
+        let columns = match source.format {
+            Some(Format::Texts) => Some(texts::COLUMNS.as_slice()),
+            Some(Format::Pictures) => Some(pictures::columns(path, source)?),
+            _ => None,
+        };
+        if let Some(columns) = columns {
+            let names = || columns.iter().map(|&name| name.to_owned()).collect();
+            first.get_or_insert_with(|| (path.clone(), names()));
             continue;
         }
         for item in packed::items(path, source)? {
@@ -57,11 +73,14 @@ pub fn header_of(paths: &[PathBuf], source: &Source) -> Result<Vec<String>, Erro
         }
     }
     let (path, mut names) = first.unwrap_or_default();
+    if let Some(pixels) = &source.pixels {
+        levels::pixel_columns(&path, pixels, &names)?;
+    }
     for (field, name) in source.made() {
-        if names.contains(name) {
-            return Err(Error::MadeTwice { path, field, name: name.clone() });
+        if names.iter().any(|own| own == name) {
+            return Err(Error::MadeTwice { path, field, name: name.to_owned() });
         }
-        names.push(name.clone());
+        names.push(name.to_owned());
     }
     Ok(names)
 }
@@ -76,10 +95,19 @@ impl Table {
     /// derived columns, then the filter, then files that a column names, then joined columns.
     pub fn read_all(paths: &[PathBuf], source: &Source) -> Result<Self, Error> {
         let mut builder = Builder::new(source);
-        for path in paths {
-            if source.format == Some(Format::Texts) {
-                texts::read(path, source, &mut builder)?;
-                continue;
+        let idx = source.format == Some(Format::Idx);
+        let levels = if idx { Some(levels::read_idx(paths, &mut builder)?) } else { None };
+        for path in paths.iter().filter(|_| !idx) {
+            match source.format {
+                Some(Format::Texts) => {
+                    texts::read(path, source, &mut builder)?;
+                    continue;
+                }
+                Some(Format::Pictures) => {
+                    pictures::read(path, source, &mut builder)?;
+                    continue;
+                }
+                _ => {}
             }
             for item in packed::items(path, source)? {
                 match format(&item, source)? {
@@ -96,11 +124,18 @@ impl Table {
         let Rows { columns, starts } = rows;
         if starts.is_empty() {
             return Err(match source.format {
-                Some(Format::Texts) => Error::NoTexts { path },
+                Some(Format::Texts) => Error::NoFiles { path, kind: "text file" },
+                Some(Format::Pictures) => Error::NoFiles { path, kind: "picture" },
                 _ => Error::HeaderOnly { path },
             });
         }
-        let mut table = Self { path, source: source.clone(), names, columns, starts, files, bases: vec![] };
+        let pictures = (0..names.len()).filter(|&at| source.picture_column() == Some(&names[at])).collect();
+        let (reading, bases) = (source.clone(), vec![]);
+        let mut table =
+            Self { path, source: reading, names, columns, starts, files, bases, pictures, levels };
+        if let Some(pixels) = &source.pixels {
+            table.pixels(pixels)?;
+        }
         for (name, condition) in &source.derive {
             table.derive(name, condition)?;
         }
@@ -110,6 +145,18 @@ impl Table {
             table.join(name, columns)?;
         }
         Ok(table)
+    }
+
+    /// Adds the column of the pictures that columns of pixels hold.
+    fn pixels(&mut self, pixels: &Pixels) -> Result<(), Error> {
+        let columns = levels::pixel_columns(&self.path, pixels, &self.names)?;
+        self.levels = Some(levels::of_columns(self, pixels, &columns)?);
+        let mut column = Column::default();
+        (0..self.rows()).for_each(|row| column.push(&row.to_string()));
+        let at = self.names.len();
+        self.add("pixels", levels::IMAGE, columns.first().copied().unwrap_or_default(), column)?;
+        self.pictures.push(at);
+        Ok(())
     }
 
     /// Adds a column of what a condition says.
@@ -134,6 +181,9 @@ impl Table {
             let cells: Vec<&str> =
                 parts.iter().map(|part| self.cell(row, *part)).filter(|cell| !cell.is_empty()).collect();
             column.push(&cells.join(" "));
+        }
+        if matches!(parts.as_slice(), [only] if self.holds_pictures(*only)) {
+            self.pictures.push(self.names.len());
         }
         self.add("join", name, parts.first().copied().unwrap_or_default(), column)
     }
@@ -179,6 +229,12 @@ impl Table {
         if rows.is_empty() {
             return Err(Error::NoRowPasses { path: self.path.clone(), rows: kept.len() });
         }
+        self.keep(&rows);
+        Ok(())
+    }
+
+    /// Leaves these rows, which rise.
+    pub fn keep(&mut self, rows: &[usize]) {
         self.columns.par_iter_mut().for_each(|column| {
             let mut of_kept = Column::default();
             rows.iter().for_each(|row| of_kept.push(column.cell(*row)));
@@ -188,12 +244,45 @@ impl Table {
         for file in &mut self.files {
             file.first = rows.partition_point(|row| *row < file.first);
         }
-        Ok(())
+    }
+
+    /// The column that stands for pictures.
+    pub(crate) fn pictures(&self) -> Option<usize> {
+        self.pictures.first().copied()
+    }
+
+    /// Whether a column's cells stand for pictures.
+    pub(crate) fn holds_pictures(&self, column: usize) -> bool {
+        self.pictures.contains(&column)
+    }
+
+    /// The picture that a row of the table itself has; none where it lies in a file.
+    pub(crate) fn level_picture(&self, row: usize) -> Option<Picture> {
+        self.levels.as_ref()?.picture(self.cell(row, self.pictures()?))
+    }
+
+    /// Whether the pictures are in the table itself.
+    pub(crate) fn has_levels(&self) -> bool {
+        self.levels.is_some()
+    }
+
+    /// How the table was read.
+    pub(crate) fn source(&self) -> &Source {
+        &self.source
+    }
+
+    /// The folders, or archives of one, that rows of whole files came from, with their rows.
+    pub(crate) fn folders(&self) -> impl Iterator<Item = (&Path, Range<usize>)> {
+        let ends = self.files.iter().skip(1).map(|file| file.first).chain([self.rows()]);
+        self.files.iter().zip(ends).filter_map(|(file, end)| Some((file.folder()?, file.first..end)))
     }
 
     /// Replaces names of files by their texts.
     fn texts(&mut self) -> Result<(), Error> {
-        let Some(files) = &self.source.files else { return Ok(()) };
+        let Some(files) = self.source.files.as_ref().filter(|files| files.content == FileContent::Text)
+        else {
+            return Ok(());
+        };
         let (at, folder) = (self.column(&files.column)?, Path::new(&files.folder));
         let texts: Result<Vec<String>, (usize, String)> = (0..self.rows())
             .into_par_iter()
@@ -260,7 +349,9 @@ impl Table {
     /// A derived cell is where the cell is that it was made of.
     pub fn place(&self, row: usize, column: usize) -> Result<Place, Error> {
         let at = self.files.partition_point(|file| file.first <= row).saturating_sub(1);
-        let name = self.columns.get(2).map_or("", |file| file.cell(row));
+        // The file of a row of whole files: of pictures it is what stands for them.
+        let name = if self.pictures.contains(&0) { 0 } else { 2 };
+        let name = self.columns.get(name).map_or("", |file| file.cell(row));
         self.files[at].place(&self.source, self.starts[row], self.base(column), name)
     }
 

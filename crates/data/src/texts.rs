@@ -15,7 +15,7 @@ pub(crate) const COLUMNS: [&str; 3] = ["text", "label", "file"];
 ///
 /// Files that lie in no class's folder and hidden ones are left out.
 pub(crate) fn read(path: &Path, source: &Source, table: &mut Builder) -> Result<(), Error> {
-    table.texts(path)?;
+    table.folder(path, &COLUMNS)?;
     let mut row = |name: &str, bytes: Vec<u8>| {
         let (label, _) = name.split_once('/').unwrap_or_default();
         let text = text(&path.join(name), bytes, source)?;
@@ -31,15 +31,15 @@ pub(crate) fn read(path: &Path, source: &Source, table: &mut Builder) -> Result<
         }
         return Ok(());
     }
-    for name in names(path)? {
+    for name in names(path)?.into_iter().filter(|name| name.contains('/')) {
         let file = path.join(&name);
         row(&name, std::fs::read(&file).map_err(|error| Error::io(&file, error))?)?;
     }
     Ok(())
 }
 
-/// The files in folders below `root`, as paths from it with `/` between, in order.
-fn names(root: &Path) -> Result<Vec<String>, Error> {
+/// The files below `root`, as paths from it with `/` between, in order.
+pub(crate) fn names(root: &Path) -> Result<Vec<String>, Error> {
     let mut names = Vec::new();
     let mut folders: Vec<(PathBuf, String)> = vec![(root.into(), String::new())];
     while let Some((folder, prefix)) = folders.pop() {
@@ -60,7 +60,7 @@ fn names(root: &Path) -> Result<Vec<String>, Error> {
                 continue;
             } else if kind.is_dir() {
                 folders.push((path, format!("{name}/")));
-            } else if !prefix.is_empty() {
+            } else {
                 names.push(name);
             }
         }
@@ -71,21 +71,26 @@ fn names(root: &Path) -> Result<Vec<String>, Error> {
 
 /// The text of the file that a cell names, and why it cannot be read.
 pub(crate) fn named(folder: &Path, name: &str, source: &Source) -> Result<String, String> {
-    if !packed::within(name) {
-        return Err("the name leads out of the folder".into());
-    }
-    let path = folder.join(name);
-    let resolved = path.canonicalize().map_err(|error| reason(&error))?;
-    let root = folder.canonicalize().map_err(|error| reason(&error))?;
-    if !resolved.starts_with(&root) {
-        return Err("the name leads out of the folder".into());
-    }
-    let bytes = std::fs::read(&resolved).map_err(|error| reason(&error))?;
-    text(&path, bytes, source).map_err(|error| match error {
+    let bytes = std::fs::read(resolved(folder, name)?).map_err(|error| reason(&error))?;
+    text(&folder.join(name), bytes, source).map_err(|error| match error {
         Error::NotUtf8 { place, .. } => format!("line {} is not UTF-8", place.line),
         Error::Encoding { place, encoding } => format!("line {} is not {encoding}", place.line),
         other => other.to_string(),
     })
+}
+
+/// Where the file lies that a cell names, links followed, and why it cannot be read.
+pub(crate) fn resolved(folder: &Path, name: &str) -> Result<PathBuf, String> {
+    const OUT: &str = "the name leads out of the folder";
+    if !packed::within(name) {
+        return Err(OUT.into());
+    }
+    let resolved = folder.join(name).canonicalize().map_err(|error| reason(&error))?;
+    let root = folder.canonicalize().map_err(|error| reason(&error))?;
+    if !resolved.starts_with(&root) {
+        return Err(OUT.into());
+    }
+    Ok(resolved)
 }
 
 fn reason(error: &std::io::Error) -> String {

@@ -77,6 +77,8 @@ pub enum Fitted {
     Hash(usize),
     /// What each step on numbers learnt.
     Numbers(LearntSteps),
+    /// A picture needs nothing.
+    Picture,
 }
 
 /// What each step on numbers learnt, the one that makes them first.
@@ -94,7 +96,7 @@ impl FittedColumn {
             Fitted::Vocabulary(vocabulary) => Some(vocabulary.len()),
             Fitted::Dictionary(values) => Some(values.len() + 1),
             Fitted::Hash(buckets) => Some(buckets + 1),
-            Fitted::Number | Fitted::Numbers(_) => None,
+            Fitted::Number | Fitted::Numbers(_) | Fitted::Picture => None,
         }
     }
 
@@ -232,7 +234,8 @@ impl Transform {
     }
 
     /// Encodes every row of a table; `parts` has one entry a row. `with_label` asks for the label, whose column
-    /// the table must then have; `id` is the column that names the rows.
+    /// the table must then have; `id` is the column that names the rows. Columns of pictures are left out:
+    /// [`Encoded::with_pictures`] adds them.
     pub fn apply(
         &self,
         table: &Table,
@@ -254,11 +257,15 @@ impl Transform {
         let chain = |(name, fitted): (&'_ String, &'_ FittedColumn)| -> Result<_, Error> {
             let column = table.column(name)?;
             let chain = Chain::new(name, &fitted.steps)?;
+            if chain.is_of_pictures() {
+                return Ok(None);
+            }
             let own = own.get(name).unwrap_or(&None);
-            Ok((name.clone(), chain.apply(table, column, fitted, own)?))
+            Ok(Some((name.clone(), chain.apply(table, column, fitted, own)?)))
         };
         let results: Vec<Result<_, Error>> = self.columns.par_iter().map(chain).collect();
-        let columns = results.into_iter().collect::<Result<BTreeMap<_, _>, Error>>()?;
+        let columns =
+            results.into_iter().filter_map(Result::transpose).collect::<Result<BTreeMap<_, _>, Error>>()?;
         let labels = match (&self.label, with_label) {
             (Some(label), true) => Some(label.apply(table)?),
             (None, true) => return Err(Error::NoLabel),
@@ -272,7 +279,8 @@ impl Transform {
             None => None,
         };
         let parts = (0..table.rows()).map(|row| parts.get(row).copied().flatten()).collect();
-        Ok(Encoded { columns, label: self.label.clone(), labels, parts, ids })
+        let source_rows = (0..table.rows() as i64).collect();
+        Ok(Encoded { columns, label: self.label.clone(), labels, parts, source_rows, ids })
     }
 
     /// The fitted columns by name.

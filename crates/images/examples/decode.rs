@@ -5,7 +5,7 @@ use std::error::Error;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use images::{Chain, Interpolation, Limits, Resize, Sample, Transform, in_order, read};
+use images::{Chain, Interpolation, Limits, Resize, Sample, Short, Transform, in_order, read};
 
 fn main() -> Result<(), Box<dyn Error>> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -15,12 +15,12 @@ fn main() -> Result<(), Box<dyn Error>> {
     let mut paths = Vec::new();
     walk(Path::new(folder), &mut paths)?;
     paths.sort();
-    let resize = Transform::Resize(Resize {
+    let resize = Transform::Resize(Short::Table(Resize {
         shorter: None,
         height: Some(224),
         width: Some(224),
         interpolation: Interpolation::Bilinear,
-    });
+    }));
     let chain = Chain::new(&[resize]).map_err(|problem| problem.reason)?;
     let limits = Limits::default();
     let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build()?;

@@ -2,7 +2,7 @@
 //!
 //! Invariant: a chain that was made runs on every picture; only a picture that would pass the limit of pixels fails.
 
-use data::Draws;
+use draws::Draws;
 
 use crate::affine;
 use crate::colour;
@@ -12,7 +12,7 @@ use crate::numbers::Numbers;
 use crate::picture::Picture;
 use crate::resample;
 use crate::size;
-use crate::transform::{Channels, Normalise, Probability, Transform};
+use crate::transform::{Normalise, Resize, Transform};
 
 /// The place of a draw: equal places draw alike, whatever was drawn before.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -131,7 +131,14 @@ impl Chain {
 
     /// A picture as numbers, `[channels, height, width]`.
     pub fn numbers(&self, picture: &Picture) -> Vec<f32> {
-        self.numbers.of(picture)
+        let mut numbers = vec![0.0; picture.bytes().len()];
+        self.write_numbers(picture, &mut numbers);
+        numbers
+    }
+
+    /// Writes a picture as numbers, `[channels, height, width]`, into as many.
+    pub fn write_numbers(&self, picture: &Picture, into: &mut [f32]) {
+        self.numbers.write(picture, into);
     }
 }
 
@@ -141,24 +148,31 @@ impl Transform {
         let (width, height) = (picture.width(), picture.height());
         match self {
             Self::Resize(own) => {
-                let (width, height) = size::resized(own, width, height);
+                let own = own.table();
+                let (width, height) = size::resized(&own, width, height);
                 resample::resize(&picture, width, height, own.interpolation)
             }
-            Self::CenterCrop(own) => size::center_crop(&picture, own.width as usize, own.height as usize),
-            Self::Channels(Channels::Grey) => picture.to_grey(),
-            Self::Channels(Channels::Rgb) => picture.to_rgb(),
-            Self::RandomResizedCrop(own) => size::random_resized_crop(&picture, own, draws),
-            Self::HorizontalFlip(own) if happens(own, draws) => affine::flip_horizontally(&picture),
-            Self::VerticalFlip(own) if happens(own, draws) => affine::flip_vertically(&picture),
-            Self::Rotation(own) => {
+            Self::CenterCrop(own) => {
+                let own = own.table();
+                size::center_crop(&picture, own.width as usize, own.height as usize)
+            }
+            Self::Grey => picture.to_grey(),
+            Self::Rgb => picture.to_rgb(),
+            Self::RandomResizedCrop(own) => size::random_resized_crop(&picture, &own.table(), draws),
+            Self::HorizontalFlip(share) if draws.unit() < *share => affine::flip_horizontally(&picture),
+            Self::VerticalFlip(share) if draws.unit() < *share => affine::flip_vertically(&picture),
+            Self::Rotate(own) => {
+                let own = own.table();
                 let degrees = size::between(draws, [-own.degrees, own.degrees]);
                 affine::warp(&picture, &affine::rotation(degrees, width, height), own.fill)
             }
             Self::Zoom(own) => {
+                let own = own.table();
                 let factor = size::between(draws, own.factor);
                 affine::warp(&picture, &affine::scaled(factor, (0.0, 0.0), width, height), own.fill)
             }
             Self::Shift(own) => {
+                let own = own.table();
                 let mut pixels = |share: f64, side: usize| {
                     let most = share * side as f64;
                     size::between(draws, [-most, most]).round_ties_even()
@@ -166,37 +180,62 @@ impl Transform {
                 let by = (pixels(own.x, width), pixels(own.y, height));
                 affine::warp(&picture, &affine::scaled(1.0, by, width, height), own.fill)
             }
-            Self::Brightness(own) => {
-                colour::brightness(&mut picture, factor(own.by, draws));
+            Self::Brightness(by) => {
+                colour::brightness(&mut picture, factor(*by, draws));
                 picture
             }
-            Self::Contrast(own) => {
-                colour::contrast(&mut picture, factor(own.by, draws));
+            Self::Contrast(by) => {
+                colour::contrast(&mut picture, factor(*by, draws));
                 picture
             }
-            Self::Saturation(own) => {
-                colour::saturation(&mut picture, factor(own.by, draws));
+            Self::Saturation(by) => {
+                colour::saturation(&mut picture, factor(*by, draws));
                 picture
             }
-            Self::Hue(own) => {
-                colour::hue(&mut picture, size::between(draws, [-own.by, own.by]));
+            Self::Hue(by) => {
+                colour::hue(&mut picture, size::between(draws, [-by, *by]));
                 picture
             }
-            Self::Grey(own) if happens(own, draws) => {
+            Self::RandomGrey(share) if draws.unit() < *share => {
                 colour::grey(&mut picture);
                 picture
             }
-            Self::Erasing(own) => {
+            Self::Erase(own) => {
+                let own = own.table();
                 if draws.unit() < own.probability {
-                    size::erase(&mut picture, own, draws);
+                    size::erase(&mut picture, &own, draws);
                 }
                 picture
             }
             Self::HorizontalFlip(_)
             | Self::VerticalFlip(_)
-            | Self::Grey(_)
+            | Self::RandomGrey(_)
             | Self::Rescale(_)
             | Self::Normalise(_) => picture,
+        }
+    }
+
+    /// The name in recipes.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Resize(_) => "resize",
+            Self::CenterCrop(_) => "center-crop",
+            Self::Grey => "grey",
+            Self::Rgb => "rgb",
+            Self::RandomResizedCrop(_) => "random-resized-crop",
+            Self::HorizontalFlip(_) => "horizontal-flip",
+            Self::VerticalFlip(_) => "vertical-flip",
+            Self::Rotate(_) => "rotate",
+            Self::Zoom(_) => "zoom",
+            Self::Shift(_) => "shift",
+            Self::Brightness(_) => "brightness",
+            Self::Contrast(_) => "contrast",
+            Self::Saturation(_) => "saturation",
+            Self::Hue(_) => "hue",
+            Self::RandomGrey(_) => "random-grey",
+            Self::Erase(_) => "erase",
+            Self::Rescale(_) => "rescale",
+            Self::Normalise(_) => "normalise",
         }
     }
 
@@ -204,27 +243,41 @@ impl Transform {
     pub fn is_random(&self) -> bool {
         !matches!(
             self,
-            Self::Resize(_) | Self::CenterCrop(_) | Self::Channels(_) | Self::Rescale(_) | Self::Normalise(_)
+            Self::Resize(_)
+                | Self::CenterCrop(_)
+                | Self::Grey
+                | Self::Rgb
+                | Self::Rescale(_)
+                | Self::Normalise(_)
         )
     }
 
     /// The shape of what comes out.
     pub fn shape(&self, shape: Shape) -> Shape {
         let size = match self {
-            Self::Resize(own) => match (own.height, own.width) {
-                (Some(height), Some(width)) => Some((height as usize, width as usize)),
-                _ => shape.size.map(|(height, width)| {
-                    let (width, height) = size::resized(own, width, height);
-                    (height, width)
-                }),
-            },
-            Self::CenterCrop(own) => Some((own.height as usize, own.width as usize)),
-            Self::RandomResizedCrop(own) => Some((own.height as usize, own.width as usize)),
+            Self::Resize(own) => {
+                let own = own.table();
+                match (own.height, own.width) {
+                    (Some(height), Some(width)) => Some((height as usize, width as usize)),
+                    _ => shape.size.map(|(height, width)| {
+                        let (width, height) = size::resized(&own, width, height);
+                        (height, width)
+                    }),
+                }
+            }
+            Self::CenterCrop(own) => {
+                let own = own.table();
+                Some((own.height as usize, own.width as usize))
+            }
+            Self::RandomResizedCrop(own) => {
+                let own = own.table();
+                Some((own.height as usize, own.width as usize))
+            }
             _ => shape.size,
         };
         let channels = match self {
-            Self::Channels(Channels::Grey) => Some(1),
-            Self::Channels(Channels::Rgb) => Some(3),
+            Self::Grey => Some(1),
+            Self::Rgb => Some(3),
             _ => shape.channels,
         };
         Shape { channels, size }
@@ -240,36 +293,45 @@ impl Transform {
             let is_in = (0.0..=most).contains(&number);
             if is_in { Ok(()) } else { Err(format!("{what} is {number}, and must be 0 to {most}")) }
         };
+        let sides = |height: u32, width: u32| {
+            let fit = [height, width].iter().all(|side| (1..=MOST_SIDE).contains(side));
+            if fit { Ok(()) } else { Err(format!("a side has 1 to {MOST_SIDE} pixels")) }
+        };
         match self {
-            Self::Resize(own) => match (own.shorter, own.height, own.width) {
-                (Some(1..), None, None) | (None, Some(1..), Some(1..)) => Ok(()),
-                _ => {
-                    Err("resize takes either `shorter`, or `height` and `width`; at least 1 pixel".to_owned())
+            Self::Resize(own) => match own.table() {
+                Resize { shorter: Some(side), height: None, width: None, .. } => sides(side, side),
+                Resize { shorter: None, height: Some(height), width: Some(width), .. } => {
+                    sides(height, width)
                 }
+                _ => Err("resize takes either `shorter`, or `height` and `width`".to_owned()),
             },
-            Self::CenterCrop(own) if own.height == 0 || own.width == 0 => {
-                Err("a side has at least 1 pixel".to_owned())
+            Self::CenterCrop(own) => {
+                let own = own.table();
+                sides(own.height, own.width)
             }
             Self::RandomResizedCrop(own) => {
-                if own.height == 0 || own.width == 0 {
-                    return Err("a side has at least 1 pixel".to_owned());
-                }
+                let own = own.table();
+                sides(own.height, own.width)?;
                 range(own.scale, 0.0, "scale")?;
                 range(own.ratio, f64::MIN_POSITIVE, "ratio")
             }
-            Self::HorizontalFlip(own) | Self::VerticalFlip(own) | Self::Grey(own) => {
-                within(own.probability, 1.0, "probability")
+            Self::HorizontalFlip(share) | Self::VerticalFlip(share) | Self::RandomGrey(share) => {
+                within(*share, 1.0, "the share of samples")
             }
-            Self::Rotation(own) => within(own.degrees, 180.0, "degrees"),
-            Self::Zoom(own) => range(own.factor, 0.01, "factor"),
+            Self::Rotate(own) => within(own.table().degrees, 180.0, "the angle"),
+            Self::Zoom(own) => range(own.table().factor, 0.01, "factor"),
             Self::Shift(own) => {
-                within(own.x, 1.0, "x")?;
-                within(own.y, 1.0, "y")
+                let own = own.table();
+                within(own.x, 1.0, "the share of the width")?;
+                within(own.y, 1.0, "the share of the height")
             }
-            Self::Brightness(own) | Self::Contrast(own) | Self::Saturation(own) => within(own.by, 1e6, "by"),
-            Self::Hue(own) => within(own.by, 0.5, "by"),
-            Self::Erasing(own) => {
-                within(own.probability, 1.0, "probability")?;
+            Self::Brightness(by) | Self::Contrast(by) | Self::Saturation(by) => {
+                within(*by, 1e6, "the change")
+            }
+            Self::Hue(by) => within(*by, 0.5, "the change"),
+            Self::Erase(own) => {
+                let own = own.table();
+                within(own.probability, 1.0, "the share of samples")?;
                 range(own.scale, 0.0, "scale")?;
                 range(own.ratio, f64::MIN_POSITIVE, "ratio")
             }
@@ -277,10 +339,13 @@ impl Transform {
                 Err("scale and offset are numbers, and scale is not 0".to_owned())
             }
             Self::Normalise(own) => check_statistics(own),
-            Self::CenterCrop(_) | Self::Channels(_) | Self::Rescale(_) => Ok(()),
+            Self::Grey | Self::Rgb | Self::Rescale(_) => Ok(()),
         }
     }
 }
+
+/// The longest side that a transform may be asked for.
+const MOST_SIDE: u32 = 16384;
 
 fn check_statistics(normalise: &Normalise) -> Result<(), String> {
     let (mean, std) = normalise.statistics();
@@ -291,10 +356,6 @@ fn check_statistics(normalise: &Normalise) -> Result<(), String> {
         return Err("every mean is a number, and every std is above 0".to_owned());
     }
     Ok(())
-}
-
-fn happens(own: &Probability, draws: &mut Draws) -> bool {
-    draws.unit() < own.probability
 }
 
 /// A factor of `[1 - by, 1 + by]`, not below 0.

@@ -42,6 +42,16 @@ const FORMATS: [(ImageFormat, &str, &[&str]); 5] = [
     (ImageFormat::WebP, "WebP", &["webp"]),
 ];
 
+/// Endings of pictures in formats that are not read: a file so called is a picture that cannot be read, not another thing.
+const OTHER_ENDINGS: [&str; 7] = ["tif", "tiff", "avif", "heic", "heif", "jp2", "jxl"];
+
+/// Whether a file is called as pictures are, by its ending.
+pub fn is_picture(name: &str) -> bool {
+    let ending = Path::new(name).extension().and_then(|ending| ending.to_str()).unwrap_or_default();
+    let known = FORMATS.iter().flat_map(|row| row.2).chain(&OTHER_ENDINGS);
+    known.into_iter().any(|own| own.eq_ignore_ascii_case(ending))
+}
+
 /// How other content starts (at a byte), for the message.
 const OTHERS: [(usize, &[u8], &str); 10] = [
     (0, b"II*\0", "TIFF"),

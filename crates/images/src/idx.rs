@@ -10,6 +10,8 @@ use crate::decode::Limits;
 use crate::error::Error;
 use crate::picture::Picture;
 
+const NO_IDX: &str = "no IDX file: it does not start with two zeros, a type and a number of sides";
+
 /// An array of bytes. Invariant: there are as many bytes as the sides say, and no side is 0.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Idx {
@@ -44,11 +46,30 @@ impl Idx {
         Self::parse(bytes).map_err(|reason| Error::Pixels { name, reason })
     }
 
+    /// How many sides the array at `path` has; reads no more than says it.
+    ///
+    /// # Errors
+    /// [`Error::Io`], and [`Error::Pixels`] for content that is no IDX file.
+    pub fn sides(path: &Path) -> Result<usize, Error> {
+        let name = path.display().to_string();
+        let io = |source| Error::Io { name: name.clone(), source };
+        let mut file = BufReader::new(File::open(path).map_err(io)?);
+        let is_gzip = file.fill_buf().map_err(io)?.starts_with(&[0x1f, 0x8b]);
+        let mut start = Vec::new();
+        if is_gzip {
+            GzDecoder::new(file).take(4).read_to_end(&mut start).map_err(io)?;
+        } else {
+            file.take(4).read_to_end(&mut start).map_err(io)?;
+        }
+        match start[..] {
+            [0, 0, _, sides] => Ok(usize::from(sides)),
+            _ => Err(Error::Pixels { name, reason: NO_IDX.to_owned() }),
+        }
+    }
+
     fn parse(mut bytes: Vec<u8>) -> Result<Self, String> {
         let &[0, 0, kind, sides, ..] = bytes.as_slice() else {
-            return Err(
-                "no IDX file: it does not start with two zeros, a type and a number of sides".to_owned()
-            );
+            return Err(NO_IDX.to_owned());
         };
         if kind != 8 {
             return Err(format!("an IDX file of type {kind:#04x}; type 0x08 (bytes) is read"));

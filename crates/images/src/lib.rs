@@ -21,13 +21,13 @@ mod stream;
 mod transform;
 
 pub use chain::{Chain, Problem, Sample, Shape};
-pub use decode::{Limits, decode, read};
+pub use decode::{Limits, decode, is_picture, read};
 pub use error::Error;
 pub use idx::Idx;
 pub use picture::Picture;
-pub use sheet::{Tile, sheet};
+pub use sheet::{Tile, plane, sheet};
 pub use stream::in_order;
 pub use transform::{
-    CenterCrop, Channels, Erasing, Interpolation, Jitter, Normalise, Preset, Probability, RandomResizedCrop,
-    Rescale, Resize, Rotation, Shift, Statistics, Transform, Zoom,
+    CenterCrop, Erase, Interpolation, Normalise, Preset, RandomResizedCrop, Rescale, Resize, Rotate, Shift,
+    Short, Statistics, Transform, Zoom,
 };

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use data::Draws;
+use draws::Draws;
 use serde_json::Value;
 
 use crate::affine::{rotation, scaled, warp};
@@ -95,11 +95,10 @@ fn check_moments(name: &str, draw: impl Fn(&mut Draws) -> crate::size::Part) {
 #[test]
 fn rectangles_are_distributed_as_torchvisions() {
     let chain = |text: &str| -> Transform { serde_json::from_str(text).unwrap() };
-    let Transform::RandomResizedCrop(crop) = chain(r#"{"random-resized-crop": {"height": 8, "width": 8}}"#)
-    else {
+    let Transform::RandomResizedCrop(crop) = chain(r#"{"random-resized-crop": 8}"#) else {
         panic!("it is another transform")
     };
-    check_moments("crop", |draws| random_part(&crop, 53, 38, draws));
-    let Transform::Erasing(erasing) = chain(r#"{"erasing": {}}"#) else { panic!("it is another transform") };
-    check_moments("erasing", |draws| erased(&erasing, 53, 38, draws).unwrap());
+    check_moments("crop", |draws| random_part(&crop.table(), 53, 38, draws));
+    let Transform::Erase(erase) = chain(r#"{"erase": 0.5}"#) else { panic!("it is another transform") };
+    check_moments("erasing", |draws| erased(&erase.table(), 53, 38, draws).unwrap());
 }

@@ -21,17 +21,16 @@ impl Normalise {
 }
 
 impl Numbers {
-    /// The picture as `[channels, height, width]`, in float32 as torchvision computes it. One mean serves all channels;
-    /// of several, those of the channels that there are.
-    pub(crate) fn of(&self, picture: &Picture) -> Vec<f32> {
+    /// Writes the picture as `[channels, height, width]`, in float32 as torchvision computes it. One mean serves all
+    /// channels; of several, those of the channels that there are.
+    pub(crate) fn write(&self, picture: &Picture, into: &mut [f32]) {
         let channels = picture.channels();
-        let mut numbers = Vec::with_capacity(picture.bytes().len());
-        for channel in 0..channels {
+        let size = picture.width() * picture.height();
+        for (channel, into) in into.chunks_exact_mut(size).enumerate().take(channels) {
             let table = self.table(channel);
             let levels = picture.bytes().iter().skip(channel).step_by(channels);
-            numbers.extend(levels.map(|&level| table[usize::from(level)]));
+            into.iter_mut().zip(levels).for_each(|(into, &level)| *into = table[usize::from(level)]);
         }
-        numbers
     }
 
     /// The number of each level of a channel.

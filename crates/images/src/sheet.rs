@@ -17,6 +17,8 @@ const GAP: usize = 8;
 const LETTER: f32 = 13.0;
 /// Pixels of a line of text.
 const LINE: usize = 20;
+/// Pixels of a plane's side.
+const PLANE: usize = 1200;
 /// Tiles on a sheet.
 const TILES: usize = 4096;
 
@@ -52,6 +54,35 @@ pub fn sheet(tiles: &[Tile], columns: usize, side: usize) -> Result<Vec<u8>, Err
         let corner = (GAP + at % columns * (side + GAP), GAP + at / columns * (side + LINE + GAP));
         place(&mut pixmap, &tile.picture, corner, side);
         write(&mut pixmap, &face, &tile.label, (corner.0, corner.1 + side), side);
+    }
+    pixmap.encode_png().map_err(|error| Error::Sheet(error.to_string()))
+}
+
+/// A PNG of pictures at places of a plane, `(x, y)` with y upwards, each within a square of `side` pixels; later ones
+/// lie above.
+///
+/// # Errors
+/// [`Error::Sheet`] for no pictures, and for sides that make no picture.
+pub fn plane(pictures: &[((f64, f64), Picture)], side: usize) -> Result<Vec<u8>, Error> {
+    let fail = |reason: &str| Error::Sheet(reason.to_owned());
+    if pictures.is_empty() || !(8..=256).contains(&side) {
+        return Err(fail("it takes at least one picture, and squares of 8 to 256 pixels"));
+    }
+    let range = |of: fn(&(f64, f64)) -> f64| {
+        let finite = pictures.iter().map(|(place, _)| of(place)).filter(|at| at.is_finite());
+        finite.fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), at| (low.min(at), high.max(at)))
+    };
+    let (across, up) = (range(|place| place.0), range(|place| place.1));
+    let mut pixmap = Pixmap::new(PLANE as u32, PLANE as u32).ok_or_else(|| fail("it is too large"))?;
+    pixmap.fill(Color::WHITE);
+    let room = (PLANE - side - 2 * GAP) as f64;
+    let pixel = |at: f64, (low, high): (f64, f64)| {
+        let share = if high > low && at.is_finite() { (at - low) / (high - low) } else { 0.5 };
+        GAP + (share * room).round() as usize
+    };
+    for ((x, y), picture) in pictures {
+        let corner = (pixel(*x, across), PLANE - side - pixel(*y, up));
+        place(&mut pixmap, picture, corner, side);
     }
     pixmap.encode_png().map_err(|error| Error::Sheet(error.to_string()))
 }

@@ -1,10 +1,10 @@
 //! Transforms that change a picture's size, and where random rectangles lie.
 
-use data::Draws;
+use draws::Draws;
 
 use crate::picture::Picture;
 use crate::resample::resize;
-use crate::transform::{Erasing, RandomResizedCrop, Resize};
+use crate::transform::{Erase, RandomResizedCrop, Resize};
 
 /// A rectangle of pixels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -93,7 +93,7 @@ pub(crate) fn random_part(crop: &RandomResizedCrop, width: usize, height: usize,
 }
 
 /// Fills a drawn rectangle.
-pub(crate) fn erase(picture: &mut Picture, erasing: &Erasing, draws: &mut Draws) {
+pub(crate) fn erase(picture: &mut Picture, erasing: &Erase, draws: &mut Draws) {
     let (width, height, channels) = (picture.width(), picture.height(), picture.channels());
     let Some(part) = erased(erasing, width, height, draws) else { return };
     for line in picture.bytes_mut().chunks_exact_mut(width * channels).skip(part.top).take(part.height) {
@@ -103,7 +103,7 @@ pub(crate) fn erase(picture: &mut Picture, erasing: &Erasing, draws: &mut Draws)
 
 /// The rectangle that torchvision's `RandomErasing.get_params` has the distribution of; `None` where ten tries found
 /// none that is smaller than the picture.
-pub(crate) fn erased(erasing: &Erasing, width: usize, height: usize, draws: &mut Draws) -> Option<Part> {
+pub(crate) fn erased(erasing: &Erase, width: usize, height: usize, draws: &mut Draws) -> Option<Part> {
     let area = (width * height) as f64;
     for _ in 0..10 {
         let part = area * between(draws, erasing.scale);

@@ -9,40 +9,63 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Transform {
-    /// Resize: the shorter side, keeping the proportions, or both sides.
-    Resize(Resize),
-    /// Cut out the middle; a smaller picture gets a black border.
-    CenterCrop(CenterCrop),
-    /// Make the picture grey, or make three channels of a grey one.
-    Channels(Channels),
-    /// Draw a part of random area and proportions, and resize it (Szegedy et al., 2015).
-    RandomResizedCrop(RandomResizedCrop),
-    /// Swap left and right in some of the samples.
-    HorizontalFlip(Probability),
-    /// Swap top and bottom in some of the samples.
-    VerticalFlip(Probability),
-    /// Rotate about the middle by a random angle.
-    Rotation(Rotation),
-    /// Enlarge or shrink about the middle by a random factor; the picture's size stays.
-    Zoom(Zoom),
-    /// Move by a random part of the sides.
-    Shift(Shift),
-    /// Multiply the levels by a random factor of `[1 - by, 1 + by]`.
-    Brightness(Jitter),
-    /// Move the levels away from the picture's mean, or towards it, by a random factor of `[1 - by, 1 + by]`.
-    Contrast(Jitter),
-    /// Move the colours away from grey, or towards it, by a random factor of `[1 - by, 1 + by]`.
-    Saturation(Jitter),
-    /// Turn the hue by a random part of the colour circle of `[-by, by]`; `by` is at most 0.5.
-    Hue(Jitter),
-    /// Take the colours out of some of the samples; the channels stay as many.
-    Grey(Probability),
-    /// Fill a random rectangle in some of the samples (Zhong et al., 2017).
-    Erasing(Erasing),
+    /// Resize: the shorter side to so many pixels, keeping the proportions; a table says more.
+    Resize(Short<u32, Resize>),
+    /// Cut out the middle, so many pixels each way; a smaller picture gets a black border.
+    CenterCrop(Short<u32, CenterCrop>),
+    /// Make the picture grey, with one channel.
+    Grey,
+    /// Make three channels of a grey picture.
+    Rgb,
+    /// Draw a part of random area and proportions, and resize it to so many pixels each way (Szegedy et al., 2015).
+    RandomResizedCrop(Short<u32, RandomResizedCrop>),
+    /// Swap left and right in this share of the samples.
+    HorizontalFlip(f64),
+    /// Swap top and bottom in this share of the samples.
+    VerticalFlip(f64),
+    /// Rotate about the middle by a random angle, at most so many degrees either way.
+    Rotate(Short<f64, Rotate>),
+    /// Enlarge or shrink about the middle by a random factor between two; the picture's size stays.
+    Zoom(Short<[f64; 2], Zoom>),
+    /// Move by a random part of the sides, at most this share of each.
+    Shift(Short<f64, Shift>),
+    /// Multiply the levels by a random factor of `[1 - x, 1 + x]`.
+    Brightness(f64),
+    /// Move the levels away from the picture's mean, or towards it, by a random factor of `[1 - x, 1 + x]`.
+    Contrast(f64),
+    /// Move the colours away from grey, or towards it, by a random factor of `[1 - x, 1 + x]`.
+    Saturation(f64),
+    /// Turn the hue by a random part of the colour circle of `[-x, x]`; x is at most 0.5.
+    Hue(f64),
+    /// Take the colours out of this share of the samples; the channels stay as many.
+    RandomGrey(f64),
+    /// Fill a random rectangle in this share of the samples (Zhong et al., 2017).
+    Erase(Short<f64, Erase>),
     /// Make numbers of the levels: level * scale + offset. Without it a number is its level / 255.
     Rescale(Rescale),
     /// Subtract each channel's mean from the numbers, and divide by its standard deviation.
     Normalise(Normalise),
+}
+
+/// The one setting that matters, or a table of all.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(untagged)]
+#[schemars(inline)]
+pub enum Short<N, T> {
+    /// The setting; all others have their defaults.
+    One(N),
+    /// Every setting.
+    Table(T),
+}
+
+impl<N: Copy, T: Clone + From<N>> Short<N, T> {
+    /// All settings.
+    pub fn table(&self) -> T {
+        match self {
+            Self::One(one) => T::from(*one),
+            Self::Table(table) => table.clone(),
+        }
+    }
 }
 
 /// How a picture is resized.
@@ -89,16 +112,6 @@ pub struct CenterCrop {
     pub width: u32,
 }
 
-/// Channels of a picture.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum Channels {
-    /// One (ITU-R 601 luma).
-    Grey,
-    /// Three; a grey picture has the same level in each.
-    Rgb,
-}
-
 /// A random part of a picture, resized.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
@@ -120,20 +133,10 @@ pub struct RandomResizedCrop {
     pub interpolation: Interpolation,
 }
 
-/// How many of the samples are changed.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case", deny_unknown_fields)]
-pub struct Probability {
-    /// The share of the samples.
-    #[serde(default = "half")]
-    #[schemars(range(min = 0.0, max = 1.0))]
-    pub probability: f64,
-}
-
 /// A random rotation (bilinear).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
-pub struct Rotation {
+pub struct Rotate {
     /// The largest angle either way, in degrees.
     #[schemars(range(min = 0.0, max = 180.0))]
     pub degrees: f64,
@@ -170,28 +173,19 @@ pub struct Shift {
     pub fill: u8,
 }
 
-/// A random change of colours.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case", deny_unknown_fields)]
-pub struct Jitter {
-    /// How much, either way; 0 changes nothing.
-    #[schemars(range(min = 0.0))]
-    pub by: f64,
-}
-
 /// A random rectangle that is filled.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
-pub struct Erasing {
+pub struct Erase {
     /// The share of the samples.
     #[serde(default = "half")]
     #[schemars(range(min = 0.0, max = 1.0))]
     pub probability: f64,
     /// The rectangle's area, as a share of the picture's: smallest and largest.
-    #[serde(default = "erasing_scale")]
+    #[serde(default = "erase_scale")]
     pub scale: [f64; 2],
     /// The rectangle's height / width: smallest and largest.
-    #[serde(default = "erasing_ratio")]
+    #[serde(default = "erase_ratio")]
     pub ratio: [f64; 2],
     /// The level that it is filled with.
     #[serde(default)]
@@ -251,10 +245,58 @@ fn crop_ratio() -> [f64; 2] {
     [3.0 / 4.0, 4.0 / 3.0]
 }
 
-fn erasing_scale() -> [f64; 2] {
+fn erase_scale() -> [f64; 2] {
     [0.02, 0.33]
 }
 
-fn erasing_ratio() -> [f64; 2] {
+fn erase_ratio() -> [f64; 2] {
     [0.3, 3.3]
+}
+
+impl From<u32> for Resize {
+    fn from(shorter: u32) -> Self {
+        Self { shorter: Some(shorter), height: None, width: None, interpolation: Interpolation::default() }
+    }
+}
+
+impl From<u32> for CenterCrop {
+    fn from(side: u32) -> Self {
+        Self { height: side, width: side }
+    }
+}
+
+impl From<u32> for RandomResizedCrop {
+    fn from(side: u32) -> Self {
+        Self {
+            height: side,
+            width: side,
+            scale: crop_scale(),
+            ratio: crop_ratio(),
+            interpolation: Interpolation::default(),
+        }
+    }
+}
+
+impl From<f64> for Rotate {
+    fn from(degrees: f64) -> Self {
+        Self { degrees, fill: 0 }
+    }
+}
+
+impl From<[f64; 2]> for Zoom {
+    fn from(factor: [f64; 2]) -> Self {
+        Self { factor, fill: 0 }
+    }
+}
+
+impl From<f64> for Shift {
+    fn from(share: f64) -> Self {
+        Self { x: share, y: share, fill: 0 }
+    }
+}
+
+impl From<f64> for Erase {
+    fn from(probability: f64) -> Self {
+        Self { probability, scale: erase_scale(), ratio: erase_ratio(), fill: 0 }
+    }
 }

@@ -113,11 +113,11 @@ for source, image in (("rgb", rgb), ("grey", grey)):
     for height, width in ((20, 21), (33, 60), (45, 30), (50, 70)):
         case(f"{source}-crop-{height}x{width}", F.center_crop(image, [height, width]), "resize", source=source,
              transform={"center-crop": {"height": height, "width": width}})
-case("to-grey", F1.to_grayscale(rgb, 1), "resize", source="rgb", transform={"channels": "grey"})
-case("to-rgb", F.grayscale_to_rgb(grey) if hasattr(F, "grayscale_to_rgb") else grey.convert("RGB"), "resize", source="grey", transform={"channels": "rgb"})
-case("flip-x", F.horizontal_flip(rgb), "resize", source="rgb", transform={"horizontal-flip": {"probability": 1.0}})
-case("flip-y", F.vertical_flip(rgb), "resize", source="rgb", transform={"vertical-flip": {"probability": 1.0}})
-case("grey-channels", F1.to_grayscale(rgb, 3), "resize", source="rgb", transform={"grey": {"probability": 1.0}})
+case("to-grey", F1.to_grayscale(rgb, 1), "resize", source="rgb", transform="grey")
+case("to-rgb", F.grayscale_to_rgb(grey) if hasattr(F, "grayscale_to_rgb") else grey.convert("RGB"), "resize", source="grey", transform="rgb")
+case("flip-x", F.horizontal_flip(rgb), "resize", source="rgb", transform={"horizontal-flip": 1.0})
+case("flip-y", F.vertical_flip(rgb), "resize", source="rgb", transform={"vertical-flip": 1.0})
+case("grey-channels", F1.to_grayscale(rgb, 3), "resize", source="rgb", transform={"random-grey": 1.0})
 for source, image in (("rgb", rgb), ("grey", grey)):
     for angle in (0.0, 7.5, 90.0, -33.3, 180.0):
         case(f"{source}-rotate-{angle}", F.rotate(image, angle, BILINEAR, fill=17), "rotate", source=source, number=angle)

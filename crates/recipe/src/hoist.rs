@@ -90,6 +90,9 @@ impl Pass<'_> {
         if !trained.training.hoist {
             return Some(Err("`hoist` is false".to_owned()));
         }
+        if !trained.training.augment.is_empty() {
+            return Some(Err("every epoch sees other pictures by `augment`".to_owned()));
+        }
         if prefix.stored.is_empty() {
             let reason = format!(
                 "it takes {} multiply-adds for each value that it gives, and storing pays from {} on",

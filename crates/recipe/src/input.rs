@@ -69,8 +69,12 @@ pub fn for_input(compiled: &Compiled, stage: &str, file: &Path) -> Result<Plan, 
         let nearest = nearest(stage, compiled.params.keys().map(String::as_str)).map(ToOwned::to_owned);
         return Err(InputFailure::UnknownStage { stage: stage.to_owned(), nearest });
     };
+    let (mut top, mut classes) = (None, None);
     let (model, evaluation) = match params {
-        Params::Predict(predict) => (predict.model.clone(), predict.evaluation.clone()),
+        Params::Predict(predict) => {
+            (top, classes) = (predict.top, predict.classes);
+            (predict.model.clone(), predict.evaluation.clone())
+        }
         Params::Evaluate(evaluate) if evaluate.threshold.is_none() && evaluate.calibrate.is_none() => {
             (evaluate.model.clone(), None)
         }
@@ -99,7 +103,7 @@ pub fn for_input(compiled: &Compiled, stage: &str, file: &Path) -> Result<Plan, 
         }
     }
     let features = (!features.is_empty()).then_some(features);
-    let predict = Params::Predict(Predict { model, data, features, part: None, evaluation });
+    let predict = Params::Predict(Predict { model, data, features, part: None, evaluation, top, classes });
     rewrite.params.insert(stage.to_owned(), predict);
     rewrite.new.push(stage.to_owned());
     rewrite.plan()
@@ -175,7 +179,7 @@ impl Rewrite<'_> {
         source.derive = derive.into_iter().filter(|(_, from)| header.contains(&from.column)).collect();
         source.join = join;
         source.join.retain(|_, columns| columns.iter().all(|column| header.contains(column)));
-        header.extend(source.made().map(|(_, name)| name.clone()));
+        header.extend(source.made().map(|(_, name)| name.to_owned()));
         let original = |name: &String| {
             preprocess.rename.iter().find(|(_, new)| *new == name).map_or(name, |(old, _)| old).clone()
         };

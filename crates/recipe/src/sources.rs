@@ -56,7 +56,8 @@ impl Search<'_> {
                 let message = format!("`{}` is {is}, not a {what}", other.display());
                 let mut diagnostic = Diagnostic::new("file-not-found", place.clone(), message);
                 if !folder {
-                    let hint = "a folder of texts, one folder a class, needs format = \"texts\"";
+                    let hint =
+                        "a folder with one folder a class needs format = \"texts\" or format = \"pictures\"";
                     diagnostic = diagnostic.hint(hint);
                 }
                 diagnostic

@@ -87,6 +87,9 @@ fn input(column: &ColumnType) -> Input {
         ColumnType::Category => Input::Category { categories: None },
         ColumnType::Number => Input::Number,
         ColumnType::Vector { width } | ColumnType::Sparse { width } => Input::Vector { width: *width },
+        ColumnType::Image { channels, height, width } => {
+            Input::Image { channels: *channels, height: *height, width: *width }
+        }
     }
 }
 

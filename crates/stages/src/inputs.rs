@@ -53,16 +53,19 @@ impl Inputs<'_> {
 
     /// Reports columns that cannot be used; gives those that are meant.
     fn check_columns(&self, data: &DatasetFact, context: &mut Context<'_>) -> Vec<String> {
-        let usable = |name: &String| !matches!(data.columns[name], ColumnType::Sequence { .. });
+        let usable = |name: &String| {
+            !matches!(data.columns[name], ColumnType::Sequence { .. } | ColumnType::Image { .. })
+        };
         let all: Vec<String> = data.columns.keys().filter(|name| usable(name)).cloned().collect();
         for (index, name) in self.columns.into_iter().flatten().enumerate() {
             if all.contains(name) {
                 continue;
             }
             let place = context.inside(["columns".into(), index.into()]);
-            let diagnostic = if data.columns.contains_key(name) {
+            let diagnostic = if let Some(kind) = data.columns.get(name) {
+                let what = if matches!(kind, ColumnType::Image { .. }) { "picture" } else { "sequence" };
                 let message =
-                    format!("`{name}` is a sequence, and a head takes numbers, vectors and categories");
+                    format!("`{name}` is a {what}, and a head takes numbers, vectors and categories");
                 Diagnostic::new("column-type", place, message).hint("extract features from it with a network")
             } else {
                 let hint = match nearest(name, all.iter().map(String::as_str)) {

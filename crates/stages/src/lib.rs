@@ -3,6 +3,7 @@
 //! A kind is one file here, one line in [`KINDS`], one arm of [`Params`], and one file in the worker. Nothing here
 //! opens a data file: a check sees the facts that stages before it declared, and the headers of sources.
 
+mod augment;
 mod average;
 mod boosting;
 mod check;
@@ -58,7 +59,7 @@ pub use measuring::{BestThreshold, Calibrate, CalibrateOn, Confidence, Threshold
 pub use metric::Metric;
 pub use optimizer::{Adagrad, Adam, Adamax, ClipGradient, Lamb, Lion, Nadam, Optimizer, Radam, Rmsprop, Sgd};
 pub use precision::Precision;
-pub use predict::Predict;
+pub use predict::{ClassNames, Predict};
 pub use preprocess::{Group, Preprocess};
 pub use project::Project;
 pub use rate::{Rate, Search};

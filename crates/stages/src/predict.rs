@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 
 use data::Part;
-use plan::ArtifactKind;
+use plan::{ArtifactKind, Diagnostic};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::check::Context;
-use crate::evaluate::{check_model, model_references};
+use crate::evaluate::{check_model, model_references, units};
 use crate::fact::Fact;
 use crate::table::{Params, Reference, Stage};
 
@@ -33,6 +33,31 @@ pub struct Predict {
     /// An `evaluate` stage whose threshold and calibration are applied.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub evaluation: Option<String>,
+    /// Instead of every class's score, the N most likely classes with their probabilities, the likeliest first.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = 1000))]
+    pub top: Option<usize>,
+    /// What the classes are called, where it is not the data that says so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub classes: Option<ClassNames>,
+}
+
+/// Names of classes that pretrained networks tell.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum ClassNames {
+    /// The 1000 classes of ImageNet's challenge of 2012 (Russakovsky et al., 2015), called as torchvision calls them.
+    Imagenet,
+}
+
+impl ClassNames {
+    /// The names in the order of the classes.
+    pub fn names(self) -> Vec<String> {
+        match self {
+            // torchvision 0.26, `torchvision.models._meta._IMAGENET_CATEGORIES`, one a line.
+            Self::Imagenet => include_str!("imagenet.txt").lines().map(str::to_owned).collect(),
+        }
+    }
 }
 
 impl Stage for Predict {
@@ -49,6 +74,21 @@ impl Stage for Predict {
         if self.part.is_some() {
             context.part(self.part, &model.data);
         }
+        self.check_classes(context);
         vec![("predictions", Fact::Plain(ArtifactKind::Predictions))]
+    }
+}
+
+impl Predict {
+    /// Reports names of classes that the model does not tell.
+    fn check_classes(&self, context: &mut Context<'_>) {
+        let Some(names) = self.classes.map(ClassNames::names) else { return };
+        let units = context.network(&self.model).and_then(|fact| units(&fact.network?));
+        if let Some(units) = units.filter(|units| *units != names.len()) {
+            let message =
+                format!("`classes` names {} classes, and `{}` tells {units}", names.len(), self.model);
+            let hint = "remove `classes`: the data's label names those that it was trained on";
+            context.report(Diagnostic::new("classes", context.place("classes"), message).hint(hint));
+        }
     }
 }

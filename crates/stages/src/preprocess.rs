@@ -182,6 +182,7 @@ impl Stage for Preprocess {
             rows = fitted.fitted.clone();
         }
         self.check_header(source, &columns, &own, context);
+        self.check_pictures(source, &columns, &own, context);
         let all = source.rows(&self.data);
         let parts = source.parts();
         if !own.is_empty() || self.label.is_some() && fitted.is_none() {
@@ -319,6 +320,33 @@ impl Preprocess {
     fn header(&self, source: &SourceFact) -> Vec<String> {
         let names = source.columns.clone().unwrap_or_default();
         names.into_iter().map(|name| self.rename.get(&name).cloned().unwrap_or(name)).collect()
+    }
+
+    /// Reports chains of pictures for columns that hold none.
+    fn check_pictures(
+        &self,
+        source: &SourceFact,
+        columns: &BTreeMap<String, ColumnType>,
+        own: &BTreeMap<String, Chain<'_>>,
+        context: &mut Context<'_>,
+    ) {
+        let Some(original) = &source.columns else { return };
+        let header = self.header(source);
+        for (name, _) in columns.iter().filter(|(_, kind)| matches!(kind, ColumnType::Image { .. })) {
+            let Some(at) = header.iter().position(|own| own == name) else { continue };
+            let copied = source.source.join.get(&original[at]).and_then(|parts| parts.first());
+            if source.source.picture_column() == Some(copied.unwrap_or(&original[at]).as_str()) {
+                continue;
+            }
+            let message = format!("`{}` has no pictures in its column `{name}`", self.data);
+            let hint = match source.source.picture_column() {
+                Some(pictures) => format!("they are in `{pictures}`"),
+                None => "pictures come from a source of format = \"pictures\", or from `files` with content = \"picture\"".to_owned(),
+            };
+            let place = own.get(name).map_or_else(|| context.place("fitted"), |chain| chain.named.clone());
+            let diagnostic = Diagnostic::new("no-pictures", place, message).hint(hint);
+            context.report(own.get(name).map_or(diagnostic.clone(), |chain| chain.at_name(diagnostic)));
+        }
     }
 
     fn check_header(

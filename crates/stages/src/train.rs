@@ -8,6 +8,7 @@ use plan::{ArtifactKind, Diagnostic, Place};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::augment::check_augment;
 use crate::average::Average;
 use crate::check::Context;
 use crate::fact::{DatasetFact, Fact, NetworkFact};
@@ -175,6 +176,7 @@ pub(crate) fn check_training(
     check_optimizer(&training.optimizer, context);
     check_sample(training, context);
     check_average(training, context);
+    check_augment(&training.augment, data, context);
     let loss = training.loss.clone().or(default);
     let output =
         network.and_then(|network| network.lower().ok()).map(|graph| graph.nodes[graph.output].clone())?;

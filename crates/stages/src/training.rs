@@ -24,6 +24,10 @@ pub struct Training {
     /// What is minimised; by default what the labels call for (`finetune`: what the network was trained with).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub loss: Option<Loss>,
+    /// What is done to pictures of the training rows, drawn anew in every epoch; no other part is changed. Each picture
+    /// is transformed as it is before the crop that its column's chain ends with, and cropped then.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub augment: Vec<images::Transform>,
     /// How weights move.
     #[serde(default)]
     pub optimizer: Optimizer,

@@ -4,13 +4,39 @@
 
 use std::collections::BTreeMap;
 
-use data::{Dataset, Labels};
+use data::{Augment, Dataset, ImageBatch, Labels};
 use network::Input;
 use nn::{Column, Inputs, Module};
 use torch::{Device, Tensor, guard};
 
 use crate::error::Error;
 use crate::stored::Stored;
+
+/// The pictures of a batch by column.
+pub(crate) type Pictures = BTreeMap<String, ImageBatch>;
+
+/// Columns of pictures, of which batches are made without libtorch: on any thread.
+pub(crate) struct PictureColumns<'a> {
+    dataset: &'a Dataset,
+    names: Vec<String>,
+}
+
+impl PictureColumns<'_> {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.names.is_empty()
+    }
+
+    /// The pictures of some rows.
+    pub(crate) fn batch(&self, rows: &[u32], augment: Option<Augment<'_>>) -> Result<Pictures, data::Error> {
+        let mut pictures = Pictures::new();
+        for name in &self.names {
+            if let Some(batch) = self.dataset.image_batch(name, rows, augment)? {
+                pictures.insert(name.clone(), batch);
+            }
+        }
+        Ok(pictures)
+    }
+}
 
 /// Makes the batches that a module reads.
 pub(crate) struct Loader<'a> {
@@ -65,8 +91,24 @@ impl<'a> Loader<'a> {
         Ok(loader)
     }
 
+    /// The columns of pictures that the module reads, in order.
+    pub(crate) fn pictures(&self) -> PictureColumns<'a> {
+        let pictures = self.inputs.iter().filter(|(_, input)| matches!(input, Input::Image { .. }));
+        PictureColumns { dataset: self.dataset, names: pictures.map(|(name, _)| name.clone()).collect() }
+    }
+
     /// The rows' columns and stored values.
     pub(crate) fn inputs(&self, rows: &[u32]) -> Result<Inputs, Error> {
+        self.augmented(rows, None)
+    }
+
+    /// The rows' columns and stored values, pictures augmented.
+    pub(crate) fn augmented(&self, rows: &[u32], augment: Option<Augment<'_>>) -> Result<Inputs, Error> {
+        self.assemble(rows, self.pictures().batch(rows, augment)?)
+    }
+
+    /// The rows' columns and stored values, with these pictures.
+    pub(crate) fn assemble(&self, rows: &[u32], mut pictures: Pictures) -> Result<Inputs, Error> {
         let stored = self.stored.into_iter().flat_map(|stored| stored.batch(rows, self.device));
         let mut inputs: Inputs = stored.collect::<Result<_, _>>()?;
         for (name, input) in &self.inputs {
@@ -101,14 +143,13 @@ impl<'a> Loader<'a> {
                         Column::Number(numbers.to_device(self.device))
                     })?
                 }
-                // A picture is a column of its pixels, channel by channel.
-                Input::Image { channels, height, width } => {
-                    let (pixels, _) =
-                        self.dataset.vector_batch(name, rows).ok_or_else(|| missing("image"))?;
-                    let sizes = [*channels, *height, *width].map(|size| size.map_or(-1, |size| size as i64));
+                Input::Image { .. } => {
+                    let ImageBatch { values, shape } =
+                        pictures.remove(name).ok_or_else(|| missing("image"))?;
+                    let [channels, height, width] = shape.map(|side| side as i64);
                     guard(|| {
-                        let shape = [rows.len() as i64, sizes[0], sizes[1], sizes[2]];
-                        Column::Number(Tensor::from_slice(&pixels).reshape(shape).to_device(self.device))
+                        let shape = [rows.len() as i64, channels, height, width];
+                        Column::Number(Tensor::from_slice(&values).reshape(shape).to_device(self.device))
                     })?
                 }
             };

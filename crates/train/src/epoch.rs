@@ -8,6 +8,7 @@ use nn::{Column, Gradient, Inputs};
 use plan::Progress;
 use torch::{Device, Tensor, guard, values};
 
+use crate::ahead::Ahead;
 use crate::error::Error;
 use crate::evaluate::by_name;
 use crate::fit::{Job, PartMetrics, Watch, tell};
@@ -28,15 +29,33 @@ impl Run<'_> {
         epoch: usize,
         progress: Watch<'_>,
     ) -> Result<(PartMetrics, f64), Error> {
+        let groups = self.groups(epoch as u64);
+        let batches: Vec<Vec<u32>> =
+            groups.iter().flat_map(|rows| rows.chunks(self.size)).map(<[u32]>::to_vec).collect();
+        std::thread::scope(|scope| {
+            let ahead = Ahead::start(scope, &self.loader, &batches, self.augment(epoch as u64));
+            self.steps(learner, epoch, &groups, ahead, progress)
+        })
+    }
+
+    /// The steps of an epoch.
+    fn steps(
+        &self,
+        learner: &mut Learner,
+        epoch: usize,
+        groups: &[Vec<u32>],
+        mut ahead: Ahead<'_>,
+        progress: Watch<'_>,
+    ) -> Result<(PartMetrics, f64), Error> {
         let Job { training, seed, .. } = self.job;
         let clock = Instant::now();
         let mut reported = clock;
-        let groups = self.groups(epoch as u64);
         let mut ledger = Ledger { epoch, ..Ledger::default() };
         let mut done = 0;
-        for (step, rows) in (1..).zip(&groups) {
+        for (step, rows) in (1..).zip(groups) {
             ledger.rate = learner.optimizer.rate();
-            let gradients = self.accumulate(learner, rows, [seed, epoch as u64, step], &mut ledger)?;
+            let place = [seed, epoch as u64, step];
+            let gradients = self.accumulate(learner, rows, &mut |_| ahead.next(), place, &mut ledger)?;
             learner.step(&self.module, gradients)?;
             done += rows.len();
             // The last step is always told, so that a bar reaches its end however fast the epoch was.
@@ -74,18 +93,19 @@ impl Run<'_> {
     /// The gradients of the mean loss of a step's rows, which pass through the network a batch at a time.
     ///
     /// Batches with losses l and weights w give sum(w l) / sum(w) over all rows of the step: each batch's mean counts
-    /// by the share that its rows have in the weight of all.
+    /// by the share that its rows have in the weight of all. `next` gives each batch's columns.
     pub(crate) fn accumulate(
         &self,
         learner: &mut Learner,
         rows: &[u32],
+        next: &mut dyn FnMut(&[u32]) -> Result<Inputs, Error>,
         [seed, epoch, step]: [u64; 3],
         ledger: &mut Ledger,
     ) -> Result<BTreeMap<String, Gradient>, Error> {
         let whole = self.criterion.weight_of(&self.loader.labels(rows)?);
         let mut gradients = BTreeMap::new();
         for (nth, batch) in (0..).zip(rows.chunks(self.size)) {
-            let inputs = self.loader.inputs(batch)?;
+            let inputs = next(batch)?;
             let labels = self.loader.labels(batch)?;
             self.catch_up(&mut learner.optimizer, &inputs)?;
             let place = [epoch, step, nth];

@@ -99,7 +99,7 @@ pub enum Error {
         /// What the system said.
         source: io::Error,
     },
-    /// A file of stored values cannot be read or written.
+    /// Rows or stored values cannot be read or written.
     #[error(transparent)]
     Data(#[from] data::Error),
     /// The module refused.

@@ -12,6 +12,7 @@ use nn::Module;
 use stages::{Loss, Metric};
 use torch::values;
 
+use crate::ahead::Ahead;
 use crate::batch::Loader;
 use crate::criterion::Criterion;
 use crate::error::Error;
@@ -46,11 +47,16 @@ pub(crate) fn each<T>(
     mut take: impl FnMut(&[usize], &T) -> Result<(), Error>,
 ) -> Result<(), Error> {
     let most = usize::try_from(FLOATS / loader.largest).unwrap_or(ROWS).clamp(1, ROWS);
-    for batch in batches(&loader.lengths, rows, most) {
-        let own: Vec<u32> = batch.iter().map(|&at| rows[at]).collect();
-        take(&batch, &forward(&loader.inputs(&own)?)?)?;
-    }
-    Ok(())
+    let places = batches(&loader.lengths, rows, most);
+    let of = |batch: &Vec<usize>| batch.iter().map(|&at| rows[at]).collect();
+    let own: Vec<Vec<u32>> = places.iter().map(of).collect();
+    std::thread::scope(|scope| {
+        let mut ahead = Ahead::start(scope, loader, &own, None);
+        for batch in &places {
+            take(batch, &forward(&ahead.next()?)?)?;
+        }
+        Ok(())
+    })
 }
 
 /// Logits of `rows`, `[rows, width]` row-major in the order of `rows`, and the width. What is `stored` is not computed.

@@ -82,7 +82,9 @@ impl Run<'_> {
             };
             learner.optimizer.set_rate(rate);
             let mut ledger = Ledger::default();
-            let gradients = match self.accumulate(learner, rows, [self.job.seed, 0, step], &mut ledger) {
+            let mut next = |rows: &[u32]| self.loader.augmented(rows, self.augment(0));
+            let place = [self.job.seed, 0, step];
+            let gradients = match self.accumulate(learner, rows, &mut next, place, &mut ledger) {
                 Err(Error::Diverged { .. }) => break,
                 gradients => gradients?,
             };

@@ -3,6 +3,7 @@
 //! Invariant: weights, optimiser state and history are a pure function of the network, the data, the settings and the
 //! seed. Threads, interruptions and the clock change none of their bits.
 
+mod ahead;
 mod average;
 mod batch;
 mod checkpoint;

@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use data::{Draws, Order, Part};
+use data::{Augment, Draws, Order, Part};
+use images::Chain;
 use nn::Module;
 use plan::Progress;
 use stages::{Metric, Precision, Target};
@@ -30,6 +31,8 @@ pub(crate) struct Run<'a> {
     pub(crate) sampler: Option<Sampler>,
     pub(crate) metrics: Vec<Metric>,
     pub(crate) criterion: Criterion,
+    /// What is done to pictures of the training rows.
+    augment: Option<Chain>,
 }
 
 impl<'a> Run<'a> {
@@ -69,12 +72,24 @@ impl<'a> Run<'a> {
         let labels = loader.labels(&train)?;
         let sampler = sample.map(|weights| Sampler::of(weights, &train, &labels, job.dataset.description()));
         let sampler = sampler.transpose()?;
+        let augment = match job.training.augment.as_slice() {
+            [] => None,
+            transforms => {
+                let wrong = |problem: images::Problem| Error::Setting(format!("augment: {}", problem.reason));
+                Some(Chain::new(transforms).map_err(wrong)?)
+            }
+        };
         let module = module.multiplying_in(match job.training.precision {
             Precision::Float32 => Kind::Float,
             Precision::Bfloat16 => Kind::BFloat16,
             Precision::Float16 => Kind::Half,
         });
-        Ok(Run { module, job, loader, train, valid, size: 1, sampler, metrics, criterion })
+        Ok(Run { module, job, loader, train, valid, size: 1, sampler, metrics, criterion, augment })
+    }
+
+    /// What an epoch does to pictures of the training rows.
+    pub(crate) fn augment(&self, epoch: u64) -> Option<Augment<'_>> {
+        self.augment.as_ref().map(|chain| Augment { chain, seed: self.job.seed, epoch })
     }
 
     /// What a checkpoint must be of to be gone on from.
@@ -127,7 +142,8 @@ impl<'a> Run<'a> {
         let batches = data::batches(&self.loader.lengths, &self.train, size, buckets, false, order);
         for (nth, rows) in (1..).zip(&batches) {
             let draw = Draws::new(seed, "statistics", &[epoch as u64, nth]).u64();
-            self.module.gather_statistics(&self.loader.inputs(rows)?, draw, nth)?;
+            let inputs = self.loader.augmented(rows, self.augment(epoch as u64))?;
+            self.module.gather_statistics(&inputs, draw, nth)?;
         }
         Ok(())
     }

@@ -93,7 +93,7 @@ pub(crate) fn run(params: &GradientBoosting, task: &Task, report: Report<'_>) ->
 fn usable(data: &Dataset) -> Vec<String> {
     let columns = data.description().columns.iter();
     columns
-        .filter(|(_, column)| !matches!(column.kind, ColumnType::Sequence { .. }))
+        .filter(|(_, column)| !matches!(column.kind, ColumnType::Sequence { .. } | ColumnType::Image { .. }))
         .map(|(name, _)| name.clone())
         .collect()
 }

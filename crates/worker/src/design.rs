@@ -42,7 +42,9 @@ impl Layout {
     ) -> Result<(Self, Vec<Features>), StageError> {
         let features = features(task, data)?;
         let known = &data.description().columns;
-        let usable = known.iter().filter(|(_, column)| !matches!(column.kind, ColumnType::Sequence { .. }));
+        let usable = known.iter().filter(|(_, column)| {
+            !matches!(column.kind, ColumnType::Sequence { .. } | ColumnType::Image { .. })
+        });
         let wanted: Vec<&String> = match columns {
             Some(columns) => columns.iter().collect(),
             None => usable.map(|(name, _)| name).collect(),
@@ -59,7 +61,7 @@ impl Layout {
                 ColumnType::Vector { width } => (width.unwrap_or(0), false),
                 ColumnType::Sparse { width } => (width.unwrap_or(0), true),
                 ColumnType::Category => (column.vocabulary.unwrap_or(0) as usize, true),
-                ColumnType::Sequence { .. } => return Err(missing()),
+                ColumnType::Sequence { .. } | ColumnType::Image { .. } => return Err(missing()),
             };
             laid.push(Column { name: name.clone(), width, sparse });
         }

@@ -14,6 +14,7 @@ use crate::files::{METRICS, Outputs, SCORES, write_csv, write_json};
 use crate::predict;
 use crate::reading;
 use crate::scores::{Scored, Scores, score};
+use crate::sheets;
 
 /// Precision, recall and F1 of each class.
 const CLASSES: &str = "classes.csv";
@@ -63,6 +64,9 @@ pub(crate) fn run(params: &Evaluate, task: &Task, report: Report<'_>) -> Result<
     let folder = outputs.port("metrics", ArtifactKind::Metrics, meta)?;
     write_json(&folder, METRICS, &measured)?;
     write_scores(&folder, &scored, &labels)?;
+    if let Labels::Class(labels) = &labels {
+        sheets::write_mistakes(&folder, &scored, labels)?;
+    }
     if let Predictions::Classes(classes) = &predictions
         && let Some(confusion) = classes.confusion()
     {

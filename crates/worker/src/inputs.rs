@@ -69,8 +69,10 @@ pub(crate) fn file<'a>(artifact: &'a Artifact, name: &str) -> Result<&'a PathBuf
 /// The data set at a port, mapped.
 pub(crate) fn dataset(artifact: &Artifact) -> Result<data::Dataset, StageError> {
     use crate::error::OrStage;
-    data::Dataset::open_files(file(artifact, data::TENSORS_FILE)?, file(artifact, data::DESCRIPTION_FILE)?)
-        .or_stage()
+    let pictures = artifact.files.get(data::PICTURES_FILE).map(PathBuf::as_path);
+    let (tensors, description) =
+        (file(artifact, data::TENSORS_FILE)?, file(artifact, data::DESCRIPTION_FILE)?);
+    data::Dataset::open_files(tensors, description, pictures).or_stage()
 }
 
 /// The transform that an artifact carries.

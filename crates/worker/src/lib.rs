@@ -23,6 +23,7 @@ mod preprocess;
 mod project;
 mod reading;
 mod scores;
+mod sheets;
 mod train;
 mod tsne;
 mod word_vectors;

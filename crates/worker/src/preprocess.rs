@@ -1,25 +1,29 @@
-//! Runs `preprocess`: read, split, fit on the training rows, encode.
+//! Runs `preprocess`: read, split, decode pictures, fit on the training rows, encode.
+
+use std::path::Path;
 
 use plan::{ArtifactKind, Outcome, Progress, StageError, Task};
 use stages::Preprocess;
 
 use crate::Report;
 use crate::error::OrStage;
-use crate::files::{Outputs, TRANSFORM, write};
+use crate::files::{Outputs, TRANSFORM, write, write_csv};
 use crate::inputs::{artifacts, source, transform};
+use crate::sheets::write_samples;
+
+/// Pictures that could not be read: rows of the source from 0, and why.
+const BROKEN: &str = "broken.csv";
+/// How many of them are told one by one.
+const TOLD: usize = 10;
 
 pub(crate) fn run(params: &Preprocess, task: &Task, report: Report<'_>) -> Result<Outcome, StageError> {
     let input = source(task, "data")?;
-    let mut step = |phase: &str, done: u64| {
-        report(Progress::Step { phase: phase.into(), done, total: 3, unit: "steps".into() });
-    };
-    step("read", 0);
+    step(report, "read", 0);
     let table = data::Table::read_all(&input.paths, &input.source).or_stage()?;
     // The source names its columns as the file does, so the split comes before the renaming.
-    let parts = data::assign(&table, &input.source, input.seed).or_stage()?;
-    let table = table.renamed(&params.rename).or_stage()?;
+    let mut parts = data::assign(&table, &input.source, input.seed).or_stage()?;
+    let mut table = table.renamed(&params.rename).or_stage()?;
     let id = input.source.id.as_ref().map(|id| params.rename.get(id).unwrap_or(id).as_str());
-    step("fit", 1);
     let before = artifacts(task, "fitted").next().map(transform).transpose()?;
     let fitted = before.iter().flat_map(|before| before.columns().keys());
     let label = before.as_ref().and_then(|before| Some(&before.label()?.column));
@@ -29,13 +33,30 @@ pub(crate) fn run(params: &Preprocess, task: &Task, report: Report<'_>) -> Resul
         label: params.label.clone(),
         label_kind: params.label_kind,
     };
-    let (fitted, encoded) = data::Transform::fit_apply(before, &table, &parts, &spec, id).or_stage()?;
-    step("write", 2);
-
     let mut outputs = Outputs::new(task);
-    let json = fitted.to_json().or_stage()?;
     let folder = outputs.port("dataset", ArtifactKind::Dataset, serde_json::json!({}))?;
+    let fitted = before.iter().flat_map(|before| before.columns());
+    let chains = fitted.map(|(name, column)| (name, &column.steps)).chain(&spec.columns);
+    let pictures = pictures(&table, chains, input.source.on_error, &folder, report)?;
+    let has_pictures = pictures.is_some();
+    if let Some(pictures) = &pictures {
+        write_broken(&folder, &table, pictures, report)?;
+        outputs.summary("broken pictures", pictures.broken().len() as f64);
+        table.keep(pictures.rows());
+        parts = pictures.rows().iter().map(|&row| parts[row]).collect();
+    }
+    step(report, "fit", 1);
+    let (fitted, mut encoded) = data::Transform::fit_apply(before, &table, &parts, &spec, id).or_stage()?;
+    if let Some(pictures) = pictures {
+        encoded = encoded.with_pictures(pictures);
+    }
+    step(report, "write", 2);
+
+    let json = fitted.to_json().or_stage()?;
     encoded.write(&folder).or_stage()?;
+    if has_pictures {
+        write_samples(&folder, &data::Dataset::open(&folder).or_stage()?)?;
+    }
     write(&folder, TRANSFORM, &json)?;
     let folder = outputs.port("transform", ArtifactKind::Transform, serde_json::json!({}))?;
     write(&folder, TRANSFORM, &json)?;
@@ -47,4 +68,46 @@ pub(crate) fn run(params: &Preprocess, task: &Task, report: Report<'_>) -> Resul
         }
     }
     Ok(outputs.done())
+}
+
+fn step(report: Report<'_>, phase: &str, done: u64) {
+    report(Progress::Step { phase: phase.into(), done, total: 3, unit: "steps".into() });
+}
+
+/// The columns of pictures, decoded into the folder.
+fn pictures<'a>(
+    table: &data::Table,
+    chains: impl Iterator<Item = (&'a String, &'a Vec<data::Step>)>,
+    on_error: data::OnError,
+    folder: &Path,
+    report: Report<'_>,
+) -> Result<Option<data::Pictures>, StageError> {
+    let total = table.rows() as u64;
+    let mut progress = |done: usize| {
+        report(Progress::Step { phase: "decode".into(), done: done as u64, total, unit: "pictures".into() });
+    };
+    data::Pictures::encode(table, chains, on_error, folder, &mut progress).or_stage()
+}
+
+/// Tells of pictures that are skipped, and keeps the list of them.
+fn write_broken(
+    folder: &Path,
+    table: &data::Table,
+    pictures: &data::Pictures,
+    report: Report<'_>,
+) -> Result<(), StageError> {
+    let broken = pictures.broken();
+    for broken in broken.iter().take(TOLD) {
+        report(Progress::Warning { text: format!("skipped: {}", broken.reason) });
+    }
+    if broken.len() > TOLD {
+        let text =
+            format!("skipped {} pictures of {} in all; {BROKEN} lists them", broken.len(), table.rows());
+        report(Progress::Warning { text });
+    }
+    if broken.is_empty() {
+        return Ok(());
+    }
+    let lines = broken.iter().map(|broken| vec![broken.row.to_string(), broken.reason.clone()]);
+    write_csv(folder, BROKEN, &["row".to_owned(), "reason".to_owned()], lines)
 }

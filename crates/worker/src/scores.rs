@@ -108,6 +108,11 @@ impl Scored {
         self.data.id(row).map_or_else(|| self.data.source_row(row).to_string(), str::to_owned)
     }
 
+    /// The name of a class.
+    pub(crate) fn class(&self, class: u32) -> String {
+        self.classes.get(class as usize).cloned().unwrap_or_else(|| class.to_string())
+    }
+
     /// What the model says of classes, read as it is to be; `labels` are those of the rows, none where unknown.
     pub(crate) fn said<'a>(
         &self,

@@ -16,6 +16,7 @@ use crate::error::{OrStage, io};
 use crate::files::{Outputs, TRANSFORM, write_json, write_picture};
 use crate::inputs::{artifact, dataset, file};
 use crate::network::StoredNetwork;
+use crate::sheets::write_augmented;
 
 pub(crate) fn train(params: &Train, task: &Task, report: Report<'_>) -> Result<Outcome, StageError> {
     let encoded = artifact(task, "data")?;
@@ -77,7 +78,7 @@ fn run(
     let too_many = matches!(fitted, Err(train::Error::Classes { .. }));
     let fitted =
         fitted.or_stage().map_err(|error| if too_many { error.hint(classes(data)) } else { error })?;
-    write(&fitted, loss, training, encoded, task)
+    write(&fitted, loss, training, encoded, data, task)
 }
 
 /// The names of all classes: among them a mistyped label, which makes a class of its own, is easily seen.
@@ -92,6 +93,7 @@ fn write(
     loss: Loss,
     training: &Training,
     encoded: &Artifact,
+    data: &Dataset,
     task: &Task,
 ) -> Result<Outcome, StageError> {
     let path = file(encoded, TRANSFORM)?;
@@ -110,6 +112,7 @@ fn write(
         "history.json",
         &serde_json::json!({ "kept": fitted.epoch, "epochs": fitted.history }),
     )?;
+    write_augmented(&folder, data, &training.augment, task.seed)?;
     let mut metrics = vec![Metric::Loss];
     metrics.extend(training.metrics.iter().filter(|metric| **metric != Metric::Loss));
     for metric in metrics {
@@ -173,6 +176,7 @@ pub(crate) fn columns(data: &Dataset) -> BTreeMap<String, Input> {
                 ColumnType::Category => Input::Category { categories: size },
                 ColumnType::Number => Input::Number,
                 ColumnType::Vector { width } | ColumnType::Sparse { width } => Input::Vector { width },
+                ColumnType::Image { channels, height, width } => Input::Image { channels, height, width },
             };
             (name.clone(), input)
         })
@@ -182,10 +186,14 @@ pub(crate) fn columns(data: &Dataset) -> BTreeMap<String, Input> {
 /// Whose turn it is after an error of training.
 pub(crate) fn blame(error: &train::Error) -> Blame {
     match error {
-        train::Error::Io { .. } | train::Error::Data(_) | train::Error::Half | train::Error::NoRoom => {
-            Blame::Environment
-        }
-        train::Error::NoRows(_)
+        train::Error::Io { .. }
+        | train::Error::Data(
+            data::Error::Io { .. } | data::Error::Missing { .. } | data::Error::Damaged { .. },
+        )
+        | train::Error::Half
+        | train::Error::NoRoom => Blame::Environment,
+        train::Error::Data(_)
+        | train::Error::NoRows(_)
         | train::Error::NoLabel
         | train::Error::Classes { .. }
         | train::Error::UnknownClass { .. }

@@ -15,6 +15,7 @@ use crate::error::OrStage;
 use crate::files::{Outputs, write_csv, write_picture};
 use crate::inputs::{artifact, artifacts, dataset};
 use crate::network::StoredNetwork;
+use crate::sheets::write_thumbnails;
 
 /// The exact method takes time with the square of the points: beyond this the tree is used.
 const EXACT_AT_MOST: usize = 1000;
@@ -26,6 +27,8 @@ struct Points {
     names: Option<Vec<String>>,
     of: Vec<usize>,
     groups: Vec<String>,
+    /// The rows of the data that the points are of, where there are any.
+    rows: Option<(data::Dataset, Vec<u32>)>,
 }
 
 impl Points {
@@ -69,6 +72,9 @@ pub(crate) fn run(params: &Tsne, task: &Task, report: Report<'_>) -> Result<Outc
     let picture =
         report::scatter(&plane, Some(groups), points.names.as_deref(), &title(params, task)).or_stage()?;
     write_picture(&folder, "scatter", &picture)?;
+    if let Some((data, rows)) = &points.rows {
+        write_thumbnails(&folder, data, rows, &plane)?;
+    }
     outputs.summary("points", points.len() as f64);
     Ok(outputs.done())
 }
@@ -105,7 +111,8 @@ fn tokens(params: &Tsne, task: &Task, report: Report<'_>) -> Result<Points, Stag
         .ok_or_else(|| wrong(format!("`{column}` is no column of tokens")))?;
     let table = torch::values::floats(&stored.weights[&node.params[0].name]).or_stage()?;
     let width = node.signal.width().size().unwrap_or(1);
-    let mut points = Points { vectors: vec![], width, names: Some(vec![]), of: vec![], groups: vec![] };
+    let mut points =
+        Points { vectors: vec![], width, names: Some(vec![]), of: vec![], groups: vec![], rows: None };
     let mut absent = vec![];
     for (group, words) in &params.tokens {
         points.groups.push(group.clone());
@@ -147,7 +154,8 @@ fn rows(params: &Tsne, task: &Task) -> Result<Points, StageError> {
         of = classes.iter().map(|&class| class as usize).collect();
     }
     let vectors = chosen.iter().flat_map(|&row| features.row(row).iter().copied()).collect();
-    Ok(Points { vectors, width: features.width, names: None, of, groups })
+    let rows = data.map(|data| (data, chosen));
+    Ok(Points { vectors, width: features.width, names: None, of, groups, rows })
 }
 
 fn exact(

@@ -94,6 +94,7 @@ fn links_and_pictures_of_the_documents_exist() {
 fn recipes_in_the_documents_compile() {
     let session = Session::new();
     assert_eq!(session.call("sample .").code, Some(0));
+    session.copy("pets", &root().join("tests/recipes/data/pictures"));
     let mut found = 0;
     for (name, text) in documents() {
         for block in text.split("```toml\n").skip(1) {

@@ -8,6 +8,7 @@ mod hoisting;
 mod interruptions;
 mod linkage;
 mod messages;
+mod pictures;
 mod report;
 mod session;
 mod sweeps;

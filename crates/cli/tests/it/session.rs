@@ -38,6 +38,20 @@ impl Session {
         fs::write(self.path(name), text).unwrap();
     }
 
+    /// Copies a folder into this one.
+    pub(crate) fn copy(&self, name: &str, from: &Path) {
+        fs::create_dir_all(self.path(name)).unwrap();
+        for entry in fs::read_dir(from).unwrap() {
+            let path = entry.unwrap().path();
+            let to = format!("{name}/{}", path.file_name().unwrap().to_str().unwrap());
+            if path.is_dir() {
+                self.copy(&to, &path);
+            } else {
+                fs::copy(&path, self.path(&to)).unwrap();
+            }
+        }
+    }
+
     pub(crate) fn command(&self, args: &str) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_pipeline"));
         command.args(args.split_whitespace()).current_dir(self.folder.path()).stdin(Stdio::null());

@@ -1,0 +1,92 @@
+//! Pictures from a folder to predictions, and the sheets on the way.
+
+use std::fs;
+use std::path::Path;
+
+use crate::session::Session;
+
+const RECIPE: &str = r#"
+[data.pets]
+path = "pets"
+format = "pictures"
+on-error = "skip"
+
+[stages.views]
+kind = "preprocess"
+data = "pets"
+label = "label"
+columns.image = [{ resize = 20 }, { center-crop = 16 }, "rgb", { normalise = "imagenet" }]
+
+[stages.net]
+kind = "train"
+data = "views"
+epochs = 2
+augment = [{ horizontal-flip = 0.5 }, { rotate = 20 }]
+network.layers = [
+  { name = "conv", kind = "conv2d", units = 4, kernel = 3, activation = "relu" },
+  { name = "pool", kind = "adaptive-average-pool2d", size = 1 },
+  { name = "flat", kind = "flatten" },
+  { name = "output", kind = "dense", units = 1 },
+]
+
+[stages.encoder]
+kind = "load-subnet"
+network = "net"
+output = "flat"
+
+[stages.features]
+kind = "extract-features"
+network = "encoder"
+data = "views"
+
+[stages.said]
+kind = "predict"
+model = "net"
+data = "views"
+"#;
+
+fn session() -> Session {
+    let session = Session::new();
+    session.copy("pets", &Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/recipes/data/pictures"));
+    session.write("recipe.toml", RECIPE);
+    session
+}
+
+#[test]
+fn a_folder_of_pictures_becomes_a_network_and_its_predictions() {
+    let session = session();
+    session.write("pets/dog/broken.jpg", "no picture");
+    let run = session.call("run recipe.toml");
+    assert_eq!(run.code, Some(0), "{}", run.stderr);
+    let warning = "skipped: FOLDER/pets/dog/broken.jpg: no picture: JPEG, PNG, GIF, BMP and WebP are read";
+    assert!(run.stderr.contains(warning) || run.stdout.contains(warning), "{}{}", run.stdout, run.stderr);
+    for (stage, sheet) in [("views", "views"), ("net", "net-augmented"), ("features", "features")] {
+        let shown = session.call(&format!("show recipe.toml {stage}"));
+        let path = format!("figures/recipe/{sheet}.png");
+        assert!(shown.stdout.contains(&path), "{}", shown.stdout);
+        let sheet = fs::read(session.path(".pipeline").join(&path)).unwrap();
+        assert!(sheet.starts_with(b"\x89PNG"));
+    }
+    // One picture, and a folder of them without classes.
+    let one = session.call("predict recipe.toml said --input pets/dog/dog.0.webp");
+    assert_eq!(one.code, Some(0), "{}", one.stderr);
+    let lines: Vec<&str> = one.stdout.lines().collect();
+    assert_eq!((lines[0], lines.len()), ("id,score,class", 2), "{}", one.stdout);
+    let two = session.call("predict recipe.toml said --input pets/cat");
+    assert_eq!(two.stdout.lines().count(), 3, "{}{}", two.stdout, two.stderr);
+}
+
+#[test]
+fn a_broken_picture_stops_its_stage() {
+    let session = session();
+    session.write("recipe.toml", &RECIPE.replace("on-error = \"skip\"", ""));
+    session.write("pets/dog/broken.jpg", "<html>");
+    let run = session.call("run recipe.toml --only views");
+    assert_eq!(run.code, Some(2), "{}{}", run.stdout, run.stderr);
+    let said = run.stdout + &run.stderr;
+    assert!(
+        said.contains("pets/dog/broken.jpg: no picture") && said.contains("this is a web page"),
+        "{said}"
+    );
+    assert!(said.contains("on-error = \"skip\""), "{said}");
+}
