@@ -139,8 +139,8 @@ impl Live {
                     format!("{phase}  {done} {unit}")
                 });
             }
-            Progress::Epoch { epoch, epochs, metrics, .. } => {
-                let last = last_epoch(*epoch, metrics);
+            Progress::Epoch { epoch, epochs, learning_rate, metrics, .. } => {
+                let last = last_epoch(*epoch, *learning_rate, metrics);
                 bar.set_message(format!("epoch {epoch}/{epochs}  ({last})"));
                 self.epochs.insert(stage.to_owned(), last);
             }
@@ -200,10 +200,15 @@ impl Live {
 }
 
 /// `after 2: auc 0.9571 loss 0.2711`, on rows that were not trained on where there are any.
-fn last_epoch(epoch: usize, metrics: &BTreeMap<String, BTreeMap<String, f64>>) -> String {
+fn last_epoch(
+    epoch: usize,
+    learning_rate: Option<f64>,
+    metrics: &BTreeMap<String, BTreeMap<String, f64>>,
+) -> String {
     let part = metrics.get("valid").or_else(|| metrics.values().next());
     let values = part.into_iter().flatten().map(|(name, value)| format!(" {name} {}", words::number(*value)));
-    format!("after {epoch}:{}", values.collect::<String>())
+    let rate = learning_rate.map_or_else(String::new, |rate| format!(" lr {}", words::number(rate)));
+    format!("after {epoch}:{}{rate}", values.collect::<String>())
 }
 
 fn template(text: &str) -> ProgressStyle {

@@ -90,12 +90,15 @@ pub(crate) fn lines(what: &What) -> Vec<(&str, String)> {
 pub(crate) fn note(progress: &Progress) -> Option<String> {
     match progress {
         Progress::Step { .. } => None,
-        Progress::Epoch { epoch, epochs, seconds, rate, metrics } => {
+        Progress::Epoch { epoch, epochs, seconds, rate, learning_rate, metrics } => {
             let mut line = format!("epoch {epoch}/{epochs}");
             for (part, values) in metrics {
                 let values: Vec<String> =
                     values.iter().map(|(name, value)| format!("{name} {}", words::number(*value))).collect();
                 line += &format!("  {part} {}", values.join(" "));
+            }
+            if let Some(learning_rate) = learning_rate {
+                line += &format!("  lr {}", words::number(*learning_rate));
             }
             if *epoch > 0 {
                 line += &format!("  {}, {rate:.0} rows/s", words::seconds(*seconds));

@@ -145,13 +145,13 @@ fn finite(numbers: Vec<(String, f64)>) -> Vec<(String, f64)> {
 
 fn finite_progress(progress: Progress) -> Progress {
     match progress {
-        Progress::Epoch { epoch, epochs, seconds, rate, metrics } => {
+        Progress::Epoch { epoch, epochs, seconds, rate, learning_rate, metrics } => {
             let keep = |values: BTreeMap<String, f64>| {
                 values.into_iter().filter(|(_, value)| value.is_finite()).collect()
             };
             let metrics = metrics.into_iter().map(|(part, values)| (part, keep(values))).collect();
             let rate = if rate.is_finite() { rate } else { 0.0 };
-            Progress::Epoch { epoch, epochs, seconds, rate, metrics }
+            Progress::Epoch { epoch, epochs, seconds, rate, learning_rate, metrics }
         }
         other => other,
     }

@@ -120,6 +120,9 @@ pub enum Progress {
         seconds: f64,
         /// Training rows a second.
         rate: f64,
+        /// The learning rate of the epoch's last step, where it changes.
+        #[serde(rename = "learning-rate", default, skip_serializing_if = "Option::is_none")]
+        learning_rate: Option<f64>,
         /// Part, then metric, then value.
         metrics: BTreeMap<String, BTreeMap<String, f64>>,
     },

@@ -159,6 +159,10 @@ impl Book<'_> {
             let keys = self.keys(page, schema);
             return format!("### `kind = \"{kind}\"`\n\n{}\n\n{keys}\n", description(schema));
         }
+        if schema["type"] == "object" && alternatives(schema).is_some() {
+            // Beside the names alone: a section for each kind.
+            return format!("\n{}", self.body(page, schema));
+        }
         let head = self.value(page, schema);
         if about.is_empty() { format!("- {head}\n") } else { format!("- {head}: {about}\n") }
     }

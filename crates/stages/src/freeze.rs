@@ -103,24 +103,32 @@ impl Freeze {
     /// # Errors
     /// The key that is wrong, a message and a hint.
     pub fn selection(&self) -> Result<Selection, (&'static str, String, String)> {
-        match (&self.layers, self.last) {
-            (Some(pattern), None) => Regex::new(pattern).map(Selection::Pattern).map_err(|error| {
-                (
-                    "layers",
-                    format!("not a regex: {}", last_line(&error)),
-                    "for example `token_embed|review_gru`".into(),
-                )
-            }),
-            (None, Some(count)) => Ok(Selection::Last(count)),
-            (Some(_), Some(_)) => {
-                Err(("last", "`layers` and `last` exclude each other".into(), "keep one of them".into()))
-            }
-            (None, None) => Err((
-                "",
-                "neither `layers` nor `last` is given".into(),
-                "add layers = \"regex\" or last = N".into(),
-            )),
+        selection(self.layers.as_deref(), self.last)
+    }
+}
+
+/// What a pattern or a count of layers selects: one of them is given.
+///
+/// # Errors
+/// The key that is wrong, a message and a hint.
+pub(crate) fn selection(
+    layers: Option<&str>,
+    last: Option<usize>,
+) -> Result<Selection, (&'static str, String, String)> {
+    match (layers, last) {
+        (Some(pattern), None) => Regex::new(pattern).map(Selection::Pattern).map_err(|error| {
+            let hint = "for example `token_embed|review_gru`".into();
+            ("layers", format!("not a regex: {}", last_line(&error)), hint)
+        }),
+        (None, Some(count)) => Ok(Selection::Last(count)),
+        (Some(_), Some(_)) => {
+            Err(("last", "`layers` and `last` exclude each other".into(), "keep one of them".into()))
         }
+        (None, None) => Err((
+            "",
+            "neither `layers` nor `last` is given".into(),
+            "add layers = \"regex\" or last = N".into(),
+        )),
     }
 }
 

@@ -16,6 +16,7 @@ mod features;
 mod finetune;
 mod freeze;
 mod frozen;
+mod groups;
 mod inputs;
 mod knn;
 mod linear;
@@ -29,6 +30,7 @@ mod preprocess;
 mod project;
 mod rate;
 mod rows;
+mod schedule;
 mod shorthand;
 mod stopping;
 mod subnet;
@@ -51,6 +53,7 @@ pub use features::ExtractFeatures;
 pub use finetune::Finetune;
 pub use freeze::{Freeze, Unfreeze};
 pub use frozen::ExtractFrozen;
+pub use groups::{LayerRate, Misplaced, Moves, NoDecay, Thaw};
 pub use inputs::Inputs;
 pub use knn::{Distance, Knn, Votes};
 pub use linear::Linear;
@@ -64,6 +67,10 @@ pub use preprocess::{Group, Preprocess};
 pub use project::Project;
 pub use rate::{Rate, Search};
 pub use rows::{RowSet, Rows};
+pub use schedule::{
+    Anneal, By, Constant, Cosine, CosineRestarts, Exponential, LinearDecay, MultiStep, OnPlateau, OneCycle,
+    Polynomial, Schedule, StepDecay, ThresholdMode, WarmUp,
+};
 pub use stopping::EarlyStopping;
 pub use subnet::LoadSubnet;
 pub use table::{Declaration, Extent, KINDS, Names, Params, Reference, Stage, declaration};

@@ -148,27 +148,15 @@ pub(crate) fn check_training(
     }
     let classes = network.and_then(crate::evaluate::units).map(|units| units.max(2));
     if let Some(stopping) = &training.early_stopping {
-        if !data.parts.contains(&stopping.part) {
-            let message = format!(
-                "early stopping watches the {} part, which `{}` does not have",
-                stopping.part.name(),
-                data.rows.source
-            );
-            let place = context.inside(["early-stopping".into()]);
-            context
-                .report(Diagnostic::new("unknown-part", place, message).hint("add it to the source's split"));
-        }
-        if stopping.part == Part::Test {
-            let place = context.inside(["early-stopping".into(), "part".into()]);
-            let hint = "watch the valid part; the test part is for the last evaluation";
-            context.report(
-                Diagnostic::new("stops-on-test", place, "early stopping must not see the test part")
-                    .hint(hint),
-            );
-        }
-        let place = context.inside(["early-stopping".into(), "metric".into()]);
-        check_metric(stopping.metric, label.kind, classes, place, context);
+        let watched = Watched { key: "early-stopping", metric: stopping.metric, part: stopping.part };
+        watched.check(data, label.kind, classes, context);
     }
+    if let Some(plateau) = training.plateau() {
+        let watched = Watched { key: "schedule", metric: plateau.metric, part: plateau.part };
+        watched.check(data, label.kind, classes, context);
+    }
+    check_schedule(training, context);
+    check_moves(training, network, context);
     for (index, metric) in training.metrics.iter().enumerate() {
         let place = context.inside(["metrics".into(), index.into()]);
         check_metric(*metric, label.kind, classes, place, context);
@@ -202,6 +190,82 @@ pub(crate) fn check_training(
         context.report(Diagnostic::new("output-shape", context.place(key), message).hint(hint));
     }
     Some(loss)
+}
+
+/// A metric that decides how training goes on.
+struct Watched {
+    /// The key that watches it.
+    key: &'static str,
+    metric: Metric,
+    part: Part,
+}
+
+impl Watched {
+    /// Reports rows and metrics that cannot be watched.
+    fn check(self, data: &DatasetFact, label: LabelKind, classes: Option<usize>, context: &mut Context<'_>) {
+        let Watched { key, metric, part } = self;
+        let who = if key == "schedule" { "the schedule" } else { "early stopping" };
+        if !data.parts.contains(&part) {
+            let (name, source) = (part.name(), &data.rows.source);
+            let message = format!("{who} watches the {name} part, which `{source}` does not have");
+            let diagnostic = Diagnostic::new("unknown-part", context.place(key), message);
+            context.report(diagnostic.hint("add it to the source's split"));
+        }
+        if part == Part::Test {
+            let place = context.inside([key.into(), "part".into()]);
+            let hint = "watch the valid part; the test part is for the last evaluation";
+            let message = format!("{who} must not see the test part");
+            context.report(Diagnostic::new("stops-on-test", place, message).hint(hint));
+        }
+        let place = context.inside([key.into(), "metric".into()]);
+        check_metric(metric, label, classes, place, context);
+    }
+}
+
+/// Reports rates and unfreezing that mean nothing in this network.
+fn check_moves(training: &Training, network: Option<&Network>, context: &mut Context<'_>) {
+    if training.layer_decay == Some(0.0) {
+        let message = "with this layer decay only the last layer can move";
+        let diagnostic = Diagnostic::new("out-of-range", context.place("layer-decay"), message);
+        context.report(diagnostic.hint("a layer decay is above 0, such as 0.9"));
+    }
+    if training.optimizer.weight_decay() == 0.0 && !training.no_decay.is_empty() {
+        let message = "the optimiser has no weight decay that could be left out";
+        let diagnostic = Diagnostic::new("no-decay", context.place("no-decay"), message);
+        context.report(diagnostic.hint("add weight-decay to the optimizer"));
+    }
+    let Some(network) = network else { return };
+    let Ok(graph) = network.lower() else { return };
+    for problem in training.moves(&graph, &network.frozen, 1.0).err().into_iter().flatten() {
+        let place = Place::stage(context.stage).extend(problem.path);
+        let mut diagnostic = Diagnostic::new("parameters", place, problem.message);
+        diagnostic.hint = problem.hint;
+        context.report(diagnostic);
+    }
+}
+
+/// Reports a schedule or a warm-up that such a training never sees at work.
+fn check_schedule(training: &Training, context: &mut Context<'_>) {
+    let warm_up = training.warm_up.as_ref();
+    match warm_up.map(|own| (own.steps, own.epochs)) {
+        Some((Some(_), Some(_)) | (None, None)) => {
+            let message = "a warm-up takes either so many steps or so many epochs";
+            let hint = "for example warm-up = { epochs = 1 }";
+            context.report(Diagnostic::new("warm-up", context.place("warm-up"), message).hint(hint));
+        }
+        Some((_, Some(epochs))) if epochs >= training.epochs => {
+            let message = format!("the warm-up takes all of the {} epochs", training.epochs);
+            let place = context.inside(["warm-up".into(), "epochs".into()]);
+            context.report(Diagnostic::new("warm-up", place, message));
+            return;
+        }
+        _ => {}
+    }
+    let rest = training.epochs.saturating_sub(warm_up.and_then(|own| own.epochs).unwrap_or(0));
+    if let Some((key, message)) = training.schedule.as_ref().and_then(|schedule| schedule.idle(rest)) {
+        let place = context.inside(["schedule".into(), key.into()]);
+        context.report(Diagnostic::new("idle-schedule", place, message));
+    }
 }
 
 /// Reports a metric that is not for labels of this kind, or for that many classes where they are known.

@@ -4,10 +4,12 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::average::Average;
+use crate::groups::{LayerRate, NoDecay, Thaw};
 use crate::loss::{ClassWeights, Loss};
 use crate::metric::Metric;
 use crate::optimizer::{ClipGradient, Optimizer};
 use crate::precision::{Precision, is_float32};
+use crate::schedule::{OnPlateau, Schedule, WarmUp};
 use crate::stopping::EarlyStopping;
 use crate::table::{Extent, Params};
 
@@ -34,6 +36,26 @@ pub struct Training {
     /// The number format in which training passes multiply.
     #[serde(default, skip_serializing_if = "is_float32")]
     pub precision: Precision,
+    /// How the learning rate changes; by default it does not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub schedule: Option<Schedule>,
+    /// How the learning rate rises before the schedule begins.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub warm_up: Option<WarmUp>,
+    /// Other learning rates and weight decays by pattern; a parameter takes the first that matches its name.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub rates: Vec<LayerRate>,
+    /// The learning rate of each layer is that of the next layer with parameters times this; the last has it whole.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 0.0, max = 1.0))]
+    pub layer_decay: Option<f64>,
+    /// Parameters without weight decay.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub no_decay: Vec<NoDecay>,
+    /// Gradual unfreezing: layers are frozen until their epoch, and those that are not named throughout. A parameter
+    /// that the network has frozen stays so.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unfreeze: Vec<Thaw>,
     /// Limits on the gradient.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub clip_gradient: Option<ClipGradient>,
@@ -73,7 +95,8 @@ impl Training {
 
     /// Why another number of epochs changes the first of them too, where it does.
     pub fn bound(&self) -> Option<String> {
-        None
+        let bound = self.schedule.as_ref().is_some_and(Schedule::follows_epochs);
+        bound.then(|| "the learning rate's schedule is laid out over all epochs".to_owned())
     }
 
     pub(crate) fn extent(&self, way: Params) -> Extent {
@@ -141,6 +164,16 @@ fn yes() -> bool {
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "as serde calls it")]
 fn is_true(value: &bool) -> bool {
     *value
+}
+
+impl Training {
+    /// The schedule, where it follows a metric.
+    pub fn plateau(&self) -> Option<&OnPlateau> {
+        match &self.schedule {
+            Some(Schedule::OnPlateau(plateau)) => Some(plateau),
+            _ => None,
+        }
+    }
 }
 
 fn metrics() -> Vec<Metric> {

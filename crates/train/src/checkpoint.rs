@@ -17,6 +17,7 @@ use torch::{Device, Tensor, weights};
 use crate::error::Error;
 use crate::fit::EpochRecord;
 use crate::scaler::Scaler;
+use crate::schedule::Plateau;
 use crate::stopping::Stopping;
 
 /// The form of a checkpoint. 1: the first. 2: what training leaves as it is is left out.
@@ -37,6 +38,7 @@ pub(crate) struct Checkpoint {
     /// Every epoch from 0.
     pub(crate) history: Vec<EpochRecord>,
     pub(crate) stopping: Stopping,
+    pub(crate) plateau: Plateau,
     /// Those that training moves.
     pub(crate) weights: Tensors,
     pub(crate) optimizer: Tensors,
@@ -70,6 +72,8 @@ struct State {
     rate: Option<crate::find::FoundRate>,
     #[serde(default)]
     size: Option<usize>,
+    #[serde(default)]
+    plateau: Plateau,
     /// BLAKE3 of the tensors' file.
     tensors: String,
 }
@@ -127,6 +131,7 @@ impl<'a> Checkpoints<'a> {
             scaler: checkpoint.scaler,
             rate: checkpoint.rate.clone(),
             size: checkpoint.size,
+            plateau: checkpoint.plateau.clone(),
             tensors: digest(&path)?,
         };
         settle(&path)?;
@@ -197,9 +202,21 @@ fn read_one(folder: &Path, training: &str) -> Result<Checkpoint, String> {
         group.insert(name.to_owned(), tensor);
     }
     let best = (!best.is_empty()).then_some(best);
-    let State { epoch, history, stopping, averaged, scaler, rate, size, .. } = state;
+    let State { epoch, history, stopping, plateau, averaged, scaler, rate, size, .. } = state;
     let average = (averaged, average);
-    Ok(Checkpoint { epoch, history, stopping, weights, optimizer, best, average, scaler, rate, size })
+    Ok(Checkpoint {
+        epoch,
+        history,
+        stopping,
+        plateau,
+        weights,
+        optimizer,
+        best,
+        average,
+        scaler,
+        rate,
+        size,
+    })
 }
 
 /// Folders of checkpoints with their epochs; unfinished ones have none.

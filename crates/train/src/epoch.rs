@@ -15,6 +15,7 @@ use crate::fit::{Job, PartMetrics, Watch, tell};
 use crate::learner::Learner;
 use crate::optimizer::Optimizer;
 use crate::run::Run;
+use crate::schedule::Plateau;
 
 /// Time between two reports of progress.
 const REPORT: Duration = Duration::from_millis(250);
@@ -27,6 +28,7 @@ impl Run<'_> {
         &self,
         learner: &mut Learner,
         epoch: usize,
+        plateau: &Plateau,
         progress: Watch<'_>,
     ) -> Result<(PartMetrics, f64), Error> {
         let groups = self.groups(epoch as u64);
@@ -34,7 +36,7 @@ impl Run<'_> {
             groups.iter().flat_map(|rows| rows.chunks(self.size)).map(<[u32]>::to_vec).collect();
         std::thread::scope(|scope| {
             let ahead = Ahead::start(scope, &self.loader, &batches, self.augment(epoch as u64));
-            self.steps(learner, epoch, &groups, ahead, progress)
+            self.steps(learner, epoch, plateau, &groups, ahead, progress)
         })
     }
 
@@ -43,6 +45,7 @@ impl Run<'_> {
         &self,
         learner: &mut Learner,
         epoch: usize,
+        plateau: &Plateau,
         groups: &[Vec<u32>],
         mut ahead: Ahead<'_>,
         progress: Watch<'_>,
@@ -53,6 +56,7 @@ impl Run<'_> {
         let mut ledger = Ledger { epoch, ..Ledger::default() };
         let mut done = 0;
         for (step, rows) in (1..).zip(groups) {
+            learner.optimizer.set_rates(|lr| self.rates.at(lr, epoch - 1, step as usize - 1, plateau));
             ledger.rate = learner.optimizer.rate();
             let place = [seed, epoch as u64, step];
             let gradients = self.accumulate(learner, rows, &mut |_| ahead.next(), place, &mut ledger)?;

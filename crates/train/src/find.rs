@@ -77,7 +77,8 @@ impl Run<'_> {
                 Some(learner) => learner,
                 None => {
                     let optimizer = self.job.training.optimizer.with_lr(rate);
-                    learner.insert(Learner::new(&self.job, &optimizer, None, &self.module)?)
+                    let moves = self.moves_at(rate)?;
+                    learner.insert(Learner::new(&self.job, &optimizer, None, &moves, &self.module)?)
                 }
             };
             learner.optimizer.set_rate(rate);

@@ -16,6 +16,7 @@ use crate::error::Error;
 use crate::find::FoundRate;
 use crate::learner::Learner;
 use crate::run::Run;
+use crate::schedule::{Plateau, Rates};
 use crate::stopping::Stopping;
 use crate::stored::Stored;
 
@@ -52,6 +53,9 @@ pub(crate) type PartMetrics = BTreeMap<String, BTreeMap<String, f64>>;
 pub struct EpochRecord {
     /// The epoch; 0 is before training.
     pub epoch: usize,
+    /// The learning rate of the epoch's last step, where a schedule or a warm-up changes it.
+    #[serde(rename = "learning-rate", default, skip_serializing_if = "Option::is_none")]
+    pub learning_rate: Option<f64>,
     /// Part, then metric, then value. From epoch 1 on those of part `train` are of the predictions that training made
     /// on its way, with rows, dropout and weights as they were at each step; all others are of a pass after the epoch.
     /// Metrics that are not defined are left out.
@@ -99,10 +103,15 @@ pub fn fit(module: Module, job: Job<'_>, progress: Watch<'_>) -> Result<Fitted, 
         tell(progress, Progress::Warning { text })?;
     }
     let mut checkpoints = Checkpoints::new(job.checkpoint, identity);
+    run.rates = Rates::new(job.training, run.groups(1).len());
+    // A rate is found on what the first epoch trains.
+    run.enter(1, &start)?;
     let rate = run.rate(saved.as_ref(), progress)?;
+    run.leave(&start)?;
     let optimizer = &job.training.optimizer;
     let optimizer = rate.as_ref().map_or_else(|| optimizer.clone(), |rate| optimizer.with_lr(rate.lr));
-    let mut learner = Learner::new(&job, &optimizer, job.training.average, &run.module)?;
+    let moves = run.moves_at(optimizer.lr().unwrap_or(1.0))?;
+    let mut learner = Learner::new(&job, &optimizer, job.training.average, &moves, &run.module)?;
     let mut state = match saved {
         Some(saved) => {
             run.module.assign(&saved.weights)?;
@@ -112,12 +121,19 @@ pub fn fit(module: Module, job: Job<'_>, progress: Watch<'_>) -> Result<Fitted, 
             }
             tell(progress, Progress::Resumed { epoch: saved.epoch })?;
             weights = saved.weights;
-            State { epoch: saved.epoch, history: saved.history, stopping: saved.stopping, best: saved.best }
+            State {
+                epoch: saved.epoch,
+                history: saved.history,
+                stopping: saved.stopping,
+                plateau: saved.plateau,
+                best: saved.best,
+            }
         }
         None => {
-            let record = EpochRecord { epoch: 0, metrics: run.measure(&[Part::Train, Part::Valid])? };
+            let metrics = run.measure(&[Part::Train, Part::Valid])?;
+            let record = EpochRecord { epoch: 0, learning_rate: None, metrics };
             run.tell_epoch(progress, &record, 0.0)?;
-            State { epoch: 0, history: vec![record], stopping: Stopping::default(), best: None }
+            State::new(record)
         }
     };
     while !run.finished(&state) {
@@ -125,20 +141,25 @@ pub fn fit(module: Module, job: Job<'_>, progress: Watch<'_>) -> Result<Fitted, 
         if learner.average.is_some() {
             run.module.assign(&weights)?;
         }
-        let (metrics, seconds) = run.epoch(&mut learner, epoch, progress)?;
-        weights = run.module.moving_weights()?;
+        run.enter(epoch, &start)?;
+        let (metrics, seconds) = run.epoch(&mut learner, epoch, &state.plateau, progress)?;
+        let learning_rate = run.rates.change().then(|| learner.optimizer.rate());
+        weights = run.weights()?;
         if let Some(average) = &mut learner.average {
             average.after_epoch(&run.module, epoch)?;
             run.show(average, epoch)?;
         }
-        let mut record = EpochRecord { epoch, metrics };
+        let mut record = EpochRecord { epoch, learning_rate, metrics };
         record.metrics.extend(run.measure(&[Part::Valid])?);
+        if let Some(settings) = job.training.plateau() {
+            state.plateau.observe(settings, &record);
+        }
         if let Some(settings) = &job.training.early_stopping
             && state.stopping.observe(settings, &record)
             && settings.restore_best
         {
             state.best =
-                Some(if learner.average.is_some() { run.module.moving_weights()? } else { shared(&weights) });
+                Some(if learner.average.is_some() { run.weights()? } else { shared(&weights) });
         }
         state.epoch = epoch;
         state.history.push(record.clone());
@@ -146,6 +167,7 @@ pub fn fit(module: Module, job: Job<'_>, progress: Watch<'_>) -> Result<Fitted, 
             epoch,
             history: state.history.clone(),
             stopping: state.stopping.clone(),
+            plateau: state.plateau.clone(),
             weights: shared(&weights),
             optimizer: learner.optimizer.state()?,
             best: state.best.as_ref().map(shared),
@@ -157,7 +179,11 @@ pub fn fit(module: Module, job: Job<'_>, progress: Watch<'_>) -> Result<Fitted, 
         checkpoints.write(&checkpoint)?;
         run.tell_epoch(progress, &record, seconds)?;
     }
-    run.check_freezing(&start)?;
+    // A training that was stopped after its last epoch has entered none.
+    run.enter(state.epoch, &start)?;
+    run.check_moved(&start)?;
+    run.check_frozen(&start)?;
+    run.leave(&start)?;
     let epoch = match (&state.best, state.stopping.best) {
         (Some(best), Some((_, epoch))) => {
             run.module.assign(best)?;
@@ -193,5 +219,14 @@ pub(crate) struct State {
     pub(crate) epoch: usize,
     history: Vec<EpochRecord>,
     pub(crate) stopping: Stopping,
+    plateau: Plateau,
     best: Option<Tensors>,
+}
+
+impl State {
+    /// Before the first epoch.
+    fn new(record: EpochRecord) -> Self {
+        let (stopping, plateau) = (Stopping::default(), Plateau::default());
+        State { epoch: 0, history: vec![record], stopping, plateau, best: None }
+    }
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use nn::{Gradient, Module};
-use stages::Precision;
+use stages::{Moves, Precision};
 use torch::{Device, Tensor, guard};
 
 use crate::average::Averaged;
@@ -31,6 +31,7 @@ impl Learner {
         job: &Job<'_>,
         optimizer: &stages::Optimizer,
         average: Option<stages::Average>,
+        moves: &BTreeMap<String, Moves>,
         module: &Module,
     ) -> Result<Self, Error> {
         let training = job.training;
@@ -39,7 +40,7 @@ impl Learner {
             return Err(Error::Half);
         }
         Ok(Learner {
-            optimizer: Optimizer::new(optimizer, module, job.threads)?,
+            optimizer: Optimizer::by_parameter(optimizer, moves, module, job.threads)?,
             average: average.map(Averaged::new),
             scaler: half.then(Scaler::new),
             clip: training.clip_gradient,

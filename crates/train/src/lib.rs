@@ -20,9 +20,11 @@ mod resume;
 mod run;
 mod sample;
 mod scaler;
+mod schedule;
 mod size;
 mod stopping;
 mod stored;
+mod thaw;
 
 pub use criterion::{Criterion, by_class, trained};
 pub use error::Error;

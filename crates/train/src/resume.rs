@@ -77,7 +77,11 @@ mod tests {
     fn saved(losses: &[f64]) -> Checkpoint {
         let record = |(epoch, &loss)| {
             let metrics = BTreeMap::from([("loss".to_owned(), loss)]);
-            EpochRecord { epoch, metrics: BTreeMap::from([("valid".to_owned(), metrics)]) }
+            EpochRecord {
+                epoch,
+                learning_rate: None,
+                metrics: BTreeMap::from([("valid".to_owned(), metrics)]),
+            }
         };
         let best = (1..losses.len()).min_by(|&a, &b| losses[a].total_cmp(&losses[b])).unwrap();
         Checkpoint {

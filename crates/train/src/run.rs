@@ -1,12 +1,13 @@
 //! What stays the same over a training's epochs: the network, its rows, the loss, and what is asked of them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use data::{Augment, Draws, Order, Part};
 use images::Chain;
+use network::Graph;
 use nn::Module;
 use plan::Progress;
-use stages::{Metric, Precision, Target};
+use stages::{Metric, Moves, Precision, Target, Training};
 use torch::{Kind, weights};
 
 use crate::average::Averaged;
@@ -17,10 +18,15 @@ use crate::error::Error;
 use crate::evaluate::{measured, vector_width};
 use crate::fit::{EpochRecord, Job, PartMetrics, State, Watch, tell};
 use crate::sample::Sampler;
+use crate::schedule::Rates;
 
 /// A training apart from what its steps change.
 pub(crate) struct Run<'a> {
     pub(crate) module: Module,
+    /// What the network itself has frozen, whatever the epoch.
+    pub(crate) declared: BTreeSet<String>,
+    /// How each parameter moves that ever does.
+    pub(crate) moves: BTreeMap<String, Moves>,
     pub(crate) job: Job<'a>,
     pub(crate) loader: Loader<'a>,
     pub(crate) train: Vec<u32>,
@@ -31,6 +37,7 @@ pub(crate) struct Run<'a> {
     pub(crate) sampler: Option<Sampler>,
     pub(crate) metrics: Vec<Metric>,
     pub(crate) criterion: Criterion,
+    pub(crate) rates: Rates<'a>,
     /// What is done to pictures of the training rows.
     augment: Option<Chain>,
 }
@@ -46,17 +53,23 @@ impl<'a> Run<'a> {
         let train = job.dataset.rows_of(split.then_some(Part::Train));
         let valid = job.dataset.rows_of(Some(Part::Valid));
         let early = job.training.early_stopping.as_ref();
+        let watched = [
+            early.map(|own| (own.metric, own.part)),
+            job.training.plateau().map(|own| (own.metric, own.part)),
+        ];
         let mut metrics = job.training.metrics.clone();
-        metrics.extend(early.map(|settings| settings.metric));
         if train.is_empty() {
             return Err(Error::NoRows(Part::Train));
         }
-        match early.map(|settings| settings.part) {
-            Some(Part::Valid) if valid.is_empty() => return Err(Error::NoRows(Part::Valid)),
-            Some(Part::Test) => {
-                return Err(Error::Setting("early stopping must not look at part `test`".to_owned()));
+        for (metric, part) in watched.into_iter().flatten() {
+            metrics.push(metric);
+            match part {
+                Part::Valid if valid.is_empty() => return Err(Error::NoRows(Part::Valid)),
+                Part::Test => {
+                    return Err(Error::Setting("nothing that decides may look at part `test`".to_owned()));
+                }
+                _ => {}
             }
-            _ => {}
         }
         let width = vector_width(&module, module.graph().output)?;
         let room = match job.loss.target() {
@@ -79,12 +92,37 @@ impl<'a> Run<'a> {
                 Some(Chain::new(transforms).map_err(wrong)?)
             }
         };
-        let module = module.multiplying_in(match job.training.precision {
-            Precision::Float32 => Kind::Float,
-            Precision::Bfloat16 => Kind::BFloat16,
-            Precision::Float16 => Kind::Half,
-        });
-        Ok(Run { module, job, loader, train, valid, size: 1, sampler, metrics, criterion, augment })
+        let declared = module.network().frozen.clone();
+        let moves = moves(job.training, 1.0, module.graph(), &declared)?;
+        let module = in_precision(module, job.training.precision);
+        let rates = Rates::new(job.training, 1);
+        Ok(Run {
+            module,
+            declared,
+            moves,
+            job,
+            loader,
+            train,
+            valid,
+            size: 1,
+            sampler,
+            metrics,
+            criterion,
+            rates,
+            augment,
+        })
+    }
+
+    /// How each parameter moves that ever does, where the optimiser's learning rate is `lr`.
+    pub(crate) fn moves_at(&self, lr: f64) -> Result<BTreeMap<String, Moves>, Error> {
+        moves(self.job.training, lr, self.module.graph(), &self.declared)
+    }
+
+    /// Copies of all that training moves: of everything where layers are let go on the way, so that the best epoch's
+    /// weights are whole although more moved after it.
+    pub(crate) fn weights(&self) -> Result<Tensors, Error> {
+        let all = !self.job.training.unfreeze.is_empty();
+        Ok(if all { self.module.weights()? } else { self.module.moving_weights()? })
     }
 
     /// What an epoch does to pictures of the training rows.
@@ -148,30 +186,31 @@ impl<'a> Run<'a> {
         Ok(())
     }
 
-    /// Asserts that frozen tensors kept their bits and that every trainable parameter moved.
-    pub(crate) fn check_freezing(&self, start: &Tensors) -> Result<(), Error> {
-        let moved = |name: &&str| -> Result<bool, Error> {
-            match (self.module.tensor(name), start.get(*name)) {
-                (Some(now), Some(then)) => Ok(!weights::bytes_equal(now, then)?),
-                _ => Ok(true),
-            }
-        };
-        let (mut frozen, mut still) = (vec![], vec![]);
-        for name in self.module.frozen() {
-            if moved(&name)? {
-                frozen.push(name.to_owned());
+    /// Asserts that frozen tensors kept the bits that they had at the start.
+    pub(crate) fn check_frozen(&self, start: &Tensors) -> Result<(), Error> {
+        let moved = self.which(self.module.frozen(), start, true)?;
+        if moved.is_empty() { Ok(()) } else { Err(Error::FrozenMoved(moved)) }
+    }
+
+    /// Asserts that every trainable parameter moved.
+    pub(crate) fn check_moved(&self, start: &Tensors) -> Result<(), Error> {
+        let still = self.which(self.module.trainable(), start, false)?;
+        if still.is_empty() { Ok(()) } else { Err(Error::NotMoved(still)) }
+    }
+
+    /// Those of `names` whose bits are other than at the start, or those whose bits are the same.
+    fn which(&self, names: Vec<&str>, start: &Tensors, moved: bool) -> Result<Vec<String>, Error> {
+        let mut found = vec![];
+        for name in names {
+            let same = match (self.module.tensor(name), start.get(name)) {
+                (Some(now), Some(then)) => weights::bytes_equal(now, then)?,
+                _ => false,
+            };
+            if same != moved {
+                found.push(name.to_owned());
             }
         }
-        for name in self.module.trainable() {
-            if !moved(&name)? {
-                still.push(name.to_owned());
-            }
-        }
-        match (frozen.is_empty(), still.is_empty()) {
-            (false, _) => Err(Error::FrozenMoved(frozen)),
-            (true, false) => Err(Error::NotMoved(still)),
-            (true, true) => Ok(()),
-        }
+        Ok(found)
     }
 
     pub(crate) fn tell_epoch(
@@ -181,7 +220,28 @@ impl<'a> Run<'a> {
         seconds: f64,
     ) -> Result<(), Error> {
         let rate = if seconds > 0.0 { self.train.len() as f64 / seconds } else { 0.0 };
-        let EpochRecord { epoch, metrics } = record.clone();
-        tell(progress, Progress::Epoch { epoch, epochs: self.job.training.epochs, seconds, rate, metrics })
+        let EpochRecord { epoch, learning_rate, metrics } = record.clone();
+        let epochs = self.job.training.epochs;
+        tell(progress, Progress::Epoch { epoch, epochs, seconds, rate, learning_rate, metrics })
     }
+}
+
+/// The module, multiplying in the numbers that training asks for.
+pub(crate) fn in_precision(module: Module, precision: Precision) -> Module {
+    module.multiplying_in(match precision {
+        Precision::Float32 => Kind::Float,
+        Precision::Bfloat16 => Kind::BFloat16,
+        Precision::Float16 => Kind::Half,
+    })
+}
+
+fn moves(
+    training: &Training,
+    lr: f64,
+    graph: &Graph,
+    frozen: &BTreeSet<String>,
+) -> Result<BTreeMap<String, Moves>, Error> {
+    training.moves(graph, frozen, lr).map_err(|problems| {
+        Error::Setting(problems.into_iter().map(|problem| problem.message).collect::<Vec<_>>().join("; "))
+    })
 }

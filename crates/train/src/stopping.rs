@@ -58,7 +58,7 @@ mod tests {
         for (epoch, &value) in (1..).zip(values) {
             let metrics = BTreeMap::from([(metric.name(), value)]);
             let metrics = BTreeMap::from([("valid".to_owned(), metrics)]);
-            improved.push(stopping.observe(&settings, &EpochRecord { epoch, metrics }));
+            improved.push(stopping.observe(&settings, &EpochRecord { epoch, learning_rate: None, metrics }));
             if stopping.stops(&settings) {
                 return (improved, Some(epoch));
             }

@@ -14,7 +14,7 @@ use plan::Progress;
 use serde_json::{Value, json};
 use stages::{Loss, Metric, Target, Training};
 use tempfile::TempDir;
-use torch::{Device, values};
+use torch::{Device, Tensor, values};
 use train::{Error, Fitted, Job, Stored, evaluate, features, fit, predict, store};
 
 /// Reviews of random words; one with more `good` than `bad` is positive.
@@ -203,6 +203,8 @@ fn an_interrupted_training_ends_in_the_same_bits() {
     for optimizer in [
         json!({ "kind": "adam", "lr": 1e-2, "weight-decay": 1e-5 }),
         json!({ "kind": "sgd", "lr": 1e-1, "momentum": 0.9 }),
+        json!({ "kind": "nadam", "lr": 1e-2 }),
+        json!({ "kind": "lamb", "lr": 1e-2, "weight-decay": 1e-2 }),
     ] {
         let early = json!({ "patience": 10, "metric": "auc" });
         let training = training(json!({ "optimizer": optimizer, "early-stopping": early, "epochs": 4 }));
@@ -228,6 +230,61 @@ fn an_interrupted_training_ends_in_the_same_bits() {
             assert_same_bits(&fitted, &whole);
             assert_eq!((fitted.history, fitted.epoch), (whole.history.clone(), whole.epoch));
         }
+    }
+}
+
+#[test]
+fn the_learning_rate_follows_the_schedule() {
+    let setup = Setup::new();
+    // By hand: half of it in the warm-up's first step, then a tenth every two epochs.
+    let training = training(json!({
+        "epochs": 5,
+        "schedule": { "kind": "step", "every": 2 },
+        "warm-up": { "epochs": 1, "from": 0.5 },
+    }));
+    let mut told = vec![];
+    let fitted = setup
+        .fit(&training, "schedule", 1, &mut |progress| {
+            if let Progress::Epoch { learning_rate, .. } = progress {
+                told.push(learning_rate);
+            }
+            ControlFlow::Continue(())
+        })
+        .unwrap();
+    let rates: Vec<_> = fitted.history.iter().map(|record| record.learning_rate).collect();
+    assert_eq!(rates, told);
+    assert_eq!(rates[0], None);
+    // 240 rows in steps of 16 are 15 steps
+    let warm = 1e-2 * (0.5 + 0.5 * 14.0 / 15.0);
+    for (found, expected) in rates[1..].iter().zip([warm, 1e-2, 1e-2, 1e-3, 1e-3]) {
+        assert!((found.unwrap() - expected).abs() < 1e-9, "{rates:?}");
+    }
+}
+
+#[test]
+fn a_plateau_lowers_the_rate_and_survives_an_interruption() {
+    let setup = Setup::new();
+    // A threshold that no epoch passes: the rate falls after every second epoch.
+    let training = training(json!({
+        "epochs": 6,
+        "schedule": { "kind": "on-plateau", "patience": 1, "threshold": 1e3, "threshold-mode": "abs" },
+        "optimizer": { "kind": "lion", "lr": 1e-3 },
+    }));
+    let whole = setup.fit(&training, "whole", 2, &mut on).unwrap();
+    let rates: Vec<f64> = whole.history[1..].iter().map(|record| record.learning_rate.unwrap()).collect();
+    for (found, expected) in rates.iter().zip([1e-3, 1e-3, 1e-3, 1e-4, 1e-4, 1e-5]) {
+        assert!((found - expected).abs() < 1e-12, "{rates:?}");
+    }
+    for stop in 1..6 {
+        let checkpoint = format!("plateau-{stop}");
+        let stopped = setup.fit(&training, &checkpoint, 1, &mut |progress| match progress {
+            Progress::Epoch { epoch, .. } if epoch == stop => ControlFlow::Break(()),
+            _ => ControlFlow::Continue(()),
+        });
+        assert!(matches!(stopped, Err(Error::Stopped)));
+        let fitted = setup.fit(&training, &checkpoint, 2, &mut on).unwrap();
+        assert_same_bits(&fitted, &whole);
+        assert_eq!(fitted.history, whole.history);
     }
 }
 
@@ -355,6 +412,56 @@ fn what_is_frozen_keeps_its_bits() {
     setup.network.frozen = names.into_iter().collect();
     let error = setup.fit(&training(json!({})), "all-frozen", 2, &mut on).unwrap_err();
     assert!(matches!(error, Error::NothingToTrain));
+}
+
+/// Whether each parameter of a layer, buffers included, has the same bits in both.
+fn same(layer: &str, one: &BTreeMap<String, Tensor>, other: &BTreeMap<String, Tensor>) -> Vec<bool> {
+    let names = one.keys().filter(|name| name.split('.').next() == Some(layer));
+    names.map(|name| torch::weights::bytes_equal(&one[name], &other[name]).unwrap()).collect()
+}
+
+#[test]
+fn layers_are_unfrozen_epoch_by_epoch() {
+    let setup = Setup::new();
+    let start = Module::new(&setup.network, 5, Device::Cpu).unwrap().weights().unwrap();
+    let training = training(json!({
+        "epochs": 4,
+        "optimizer": { "kind": "adam", "lr": 1e-2 },
+        "layer-decay": 0.5,
+        "unfreeze": [
+            { "epoch": 1, "layers": "output" },
+            { "epoch": 2, "layers": "dense" },
+            { "epoch": 4, "layers": "gru" },
+        ],
+    }));
+    let whole = setup.fit(&training, "whole", 2, &mut on).unwrap();
+    // batch norm's statistics stay while its layer is frozen; the table is in no entry
+    assert!(whole.module.network().frozen.is_empty());
+    assert!(same("embed", &start, &whole.module.weights().unwrap()).iter().all(|same| *same));
+    let all: &[&str] = &["gru", "dense", "output"];
+    for (stop, trained) in [(1, &all[2..]), (2, &all[1..]), (3, &all[1..]), (4, all)] {
+        let checkpoint = format!("thaw-{stop}");
+        let stopped = setup.fit(&training, &checkpoint, 1, &mut |progress| match progress {
+            Progress::Epoch { epoch, .. } if epoch == stop => ControlFlow::Break(()),
+            _ => ControlFlow::Continue(()),
+        });
+        assert!(matches!(stopped, Err(Error::Stopped)));
+        let path = setup.folder.path().join(format!("{checkpoint}/epoch-{stop}/tensors.safetensors"));
+        let saved: BTreeMap<String, Tensor> = torch::weights::load(&path, Device::Cpu)
+            .unwrap()
+            .into_iter()
+            .filter_map(|(name, tensor)| Some((name.strip_prefix("weights/")?.to_owned(), tensor)))
+            .collect();
+        for layer in ["embed", "gru", "dense", "output"] {
+            let same = same(layer, &start, &saved);
+            assert!(!same.is_empty());
+            let moves = trained.contains(&layer);
+            assert!(same.iter().all(|same| *same != moves), "{layer} after {stop}: {same:?}");
+        }
+        let fitted = setup.fit(&training, &checkpoint, 2, &mut on).unwrap();
+        assert_same_bits(&fitted, &whole);
+        assert_eq!(fitted.history, whole.history);
+    }
 }
 
 #[test]

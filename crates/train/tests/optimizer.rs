@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use network::{Input, Network};
 use nn::{Column, Gradient, Module, RowGradient};
 use serde_json::{Value, json};
-use stages::Target;
+use stages::{Target, Training};
 use torch::{Device, Kind, Tensor, values};
 use train::{Criterion, Optimizer};
 
@@ -92,6 +92,44 @@ fn optimizers_match_pytorch() {
             }
         }
     }
+}
+
+#[test]
+fn groups_of_parameters_match_pytorch() {
+    let training: Training = serde_json::from_value(json!({
+        "epochs": 2,
+        "optimizer": { "kind": "adamw", "lr": 1e-2, "weight-decay": 0.1 },
+        "rates": [{ "layers": "embed", "scale": 0.2 }],
+        "no-decay": ["bias"],
+        "unfreeze": [{ "epoch": 1, "layers": "dense" }, { "epoch": 2, "layers": "embed" }],
+    }))
+    .unwrap();
+    let module = module();
+    let moves = training.moves(module.graph(), &module.network().frozen, 1e-2).unwrap();
+    let mut optimizer = Optimizer::by_parameter(&training.optimizer, &moves, &module, 2).unwrap();
+    for step in 0..100 {
+        let mut gradients = gradients(step);
+        if step < 40 {
+            gradients.remove("embed.weight");
+        }
+        optimizer.set_rates(|lr| lr * 0.5_f64.powi(step as i32 / 30));
+        optimizer.step(&module, &gradients).unwrap();
+    }
+    optimizer.settle(&module).unwrap();
+    let expected = &reference()["groups"];
+    for (param, key) in [("embed.weight", "table"), ("dense.bias", "dense")] {
+        let found = values::floats(module.tensor(param).unwrap()).unwrap();
+        for (found, expected) in found.iter().zip(numbers::<f32>(&expected[key])) {
+            assert!((found - expected).abs() < 1e-6, "{param}: {found} is not {expected}");
+        }
+    }
+
+    // the state of both groups goes out and in again, step by step
+    let state = optimizer.state().unwrap();
+    assert_eq!(values::int64s(&state["step"]).unwrap(), [100, 60]);
+    let mut again = Optimizer::by_parameter(&training.optimizer, &moves, &module, 1).unwrap();
+    again.restore(&state).unwrap();
+    assert_eq!(values::int64s(&again.state().unwrap()["step"]).unwrap(), [100, 60]);
 }
 
 /// A tensor of the networks' reference.

@@ -115,7 +115,23 @@ def optimizers():
     return found
 
 
+def groups():
+    """Parameter groups under a schedule; the table is frozen, without gradients, for the first 40 steps."""
+    weights = [torch.tensor(values) for values in start()]
+    settings = [dict(lr=2e-3, weight_decay=1e-1), dict(lr=1e-2, weight_decay=0.0)]
+    optimizer = torch.optim.AdamW([dict(params=[w], **own) for w, own in zip(weights, settings)], lr=1e-2)
+    schedule = torch.optim.lr_scheduler.StepLR(optimizer, step_size=30, gamma=0.5)
+    for step in range(STEPS):
+        table, dense = gradients(step)
+        weights[0].grad = torch.tensor(table) if step >= 40 else None
+        weights[1].grad = torch.tensor(dense)
+        optimizer.step()
+        schedule.step()
+    rounded = lambda values: [round(float(value), 7) for value in values.flatten()]
+    return {"table": rounded(weights[0]), "dense": rounded(weights[1])}
+
+
 if __name__ == "__main__":
     lines = [f"{json.dumps(name)}: {json.dumps(case)}" for name, case in optimizers().items()]
-    text = '{"optimizers": {\n' + ",\n".join(lines) + "\n}}\n"
+    text = '{"optimizers": {\n' + ",\n".join(lines) + '\n},\n"groups": ' + json.dumps(groups()) + "}\n"
     Path(__file__).with_name("reference.json").write_text(text)

@@ -138,6 +138,11 @@ fn write(
     if !matches!(training.batch.size, BatchSize::Rows(_)) {
         outputs.summary("batch size", fitted.batch_size as f64);
     }
+    if let Some(rates) = rates(&fitted.history) {
+        let picture =
+            report::curves(&[rates], "epoch", "learning rate", "learning rate by epoch").or_stage()?;
+        write_picture(&folder, "learning-rate", &picture)?;
+    }
     outputs.summary("epoch", fitted.epoch as f64);
     if let Some(record) = fitted.history.iter().find(|record| record.epoch == fitted.epoch) {
         for (part, metrics) in &record.metrics {
@@ -163,6 +168,13 @@ fn series(history: &[EpochRecord], metric: Metric) -> Vec<Series> {
         }
     }
     parts.into_values().collect()
+}
+
+/// The curve of the learning rate, where it changes.
+fn rates(history: &[EpochRecord]) -> Option<Series> {
+    let points = history.iter().filter_map(|record| Some((record.epoch as f64, record.learning_rate?)));
+    let (xs, ys): (Vec<f64>, Vec<f64>) = points.unzip();
+    (!xs.is_empty()).then(|| Series { name: "learning rate".to_owned(), xs, ys })
 }
 
 /// The data's columns as a network sees them, sizes known.

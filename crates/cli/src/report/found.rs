@@ -132,18 +132,10 @@ impl Made {
             let epoch = record["epoch"].as_i64().unwrap_or_default();
             for (part, metrics) in record["metrics"].as_object().into_iter().flatten() {
                 for (metric, value) in metrics.as_object().into_iter().flatten() {
-                    let Some(value) = value.as_f64() else { continue };
-                    let same = |curve: &&mut Curve| curve.part == *part && curve.metric == *metric;
-                    match history.curves.iter_mut().find(same) {
-                        Some(curve) => curve.values.push((epoch, value)),
-                        None => history.curves.push(Curve {
-                            part: part.clone(),
-                            metric: metric.clone(),
-                            values: vec![(epoch, value)],
-                        }),
-                    }
+                    history.enter(part, metric, epoch, value.as_f64());
                 }
             }
+            history.enter("train", "learning-rate", epoch, record["learning-rate"].as_f64());
         }
         Ok(Some(history))
     }
@@ -173,4 +165,18 @@ pub(crate) struct Curve {
     pub(crate) part: String,
     pub(crate) metric: String,
     pub(crate) values: Vec<(i64, f64)>,
+}
+
+impl History {
+    /// One more point of a curve.
+    fn enter(&mut self, part: &str, metric: &str, epoch: i64, value: Option<f64>) {
+        let Some(value) = value else { return };
+        match self.curves.iter_mut().find(|curve| curve.part == part && curve.metric == metric) {
+            Some(curve) => curve.values.push((epoch, value)),
+            None => {
+                let (part, metric) = (part.to_owned(), metric.to_owned());
+                self.curves.push(Curve { part, metric, values: vec![(epoch, value)] });
+            }
+        }
+    }
 }

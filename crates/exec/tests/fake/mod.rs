@@ -79,7 +79,14 @@ fn perform(task: &Task) -> Result<Outcome, StageError> {
     } else if let Some(epoch) = script.checkpoint {
         fs::write(&kept, epoch.to_string()).unwrap();
         let metrics = BTreeMap::new();
-        say(&FromWorker::Progress(Progress::Epoch { epoch, epochs: 9, seconds: 0.5, rate: 10.0, metrics }));
+        say(&FromWorker::Progress(Progress::Epoch {
+            epoch,
+            epochs: 9,
+            seconds: 0.5,
+            rate: 10.0,
+            learning_rate: None,
+            metrics,
+        }));
     }
     if let Some((folder, count)) = &script.meet {
         fs::write(folder.join(&task.stage), "").unwrap();

@@ -9,10 +9,11 @@ mod rule;
 mod table;
 mod value;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use nn::{Gradient, Module, RowGradient};
 use rayon::ThreadPool;
+use stages::Moves;
 use torch::{Device, Tensor, guard, no_grad_guard, values};
 
 use crate::error::Error;
@@ -21,6 +22,9 @@ use table::Table;
 
 /// An optimiser with its state.
 pub struct Optimizer {
+    /// The learning rate before any schedule.
+    start: f64,
+    /// That of the next step.
     lr: f64,
     groups: Vec<Group>,
     slots: BTreeMap<String, Slot>,
@@ -30,6 +34,9 @@ pub struct Optimizer {
 /// Parameters that move by the same numbers.
 struct Group {
     method: Box<dyn Method>,
+    /// The learning rate before any schedule.
+    start: f64,
+    /// That of the next step.
     lr: f64,
     /// Steps made so far.
     step: u64,
@@ -54,31 +61,50 @@ impl Optimizer {
     /// # Errors
     /// [`Error::Setting`] for a learning rate that moves nothing or settings that no rule takes.
     pub fn new(settings: &stages::Optimizer, module: &Module, threads: usize) -> Result<Self, Error> {
+        let moves = Moves { lr: known(settings)?, weight_decay: settings.weight_decay(), epoch: 1 };
+        let all = module.trainable().into_iter().map(|name| (name.to_owned(), moves)).collect();
+        Optimizer::by_parameter(settings, &all, module, threads)
+    }
+
+    /// As [`Optimizer::new`], for these parameters, each with its own learning rate and weight decay.
+    ///
+    /// # Errors
+    /// As [`Optimizer::new`].
+    pub fn by_parameter(
+        settings: &stages::Optimizer,
+        moves: &BTreeMap<String, Moves>,
+        module: &Module,
+        threads: usize,
+    ) -> Result<Self, Error> {
         if let Some((key, message)) = settings.problem() {
             return Err(Error::Setting(format!("{key}: {message}")));
         }
-        let lr = settings.lr().ok_or_else(|| Error::Setting("lr: it is yet to be found".to_owned()))?;
-        let group = Group { method: method(settings, settings.weight_decay()), lr, step: 0 };
-        let groups = vec![group];
+        let mut groups: Vec<(Moves, Group)> = vec![];
         let mut slots = BTreeMap::new();
         let tables = module.tables();
-        for name in module.trainable() {
-            let Some(weights) = module.tensor(name) else { continue };
-            let group = 0;
-            let method = &groups[group].method;
+        for (name, moves) in moves {
+            let weights = module.tensor(name).ok_or_else(|| unknown(name))?;
+            let group = groups.iter().position(|(own, _)| own == moves).unwrap_or(groups.len());
+            if group == groups.len() {
+                let method = method(settings, moves.weight_decay);
+                groups.push((*moves, Group { method, start: moves.lr, lr: moves.lr, step: 0 }));
+            }
+            let method = &groups[group].1.method;
             let filled = |(_, start): (&str, f32)| guard(|| weights.detach().full_like(f64::from(start)));
             let state = method.state().into_iter().map(filled).collect::<Result<_, _>>()?;
             let lags = method.lags()
                 && module.device() == Device::Cpu
-                && tables.iter().any(|(table, _)| *table == name);
+                && tables.iter().any(|(table, _)| table == name);
             let table = lags.then(|| Table::new(&weights.size()));
-            slots.insert(name.to_owned(), Slot { group, state, table });
+            slots.insert(name.clone(), Slot { group, state, table });
         }
+        let groups = groups.into_iter().map(|(_, group)| group).collect();
+        let lr = known(settings)?;
         let pool = rayon::ThreadPoolBuilder::new()
             .num_threads(threads.max(1))
             .build()
             .map_err(|error| Error::Setting(format!("cannot start {threads} threads: {error}")))?;
-        Ok(Optimizer { lr, groups, slots, pool })
+        Ok(Optimizer { start: lr, lr, groups, slots, pool })
     }
 
     /// The learning rate of the next step.
@@ -86,10 +112,18 @@ impl Optimizer {
         self.lr
     }
 
-    /// Changes the learning rate from the next step on.
+    /// Sets the learning rate of the next steps in place of the one before any schedule; others keep their share of it.
     pub(crate) fn set_rate(&mut self, lr: f64) {
-        self.lr = lr;
-        self.groups.iter_mut().for_each(|group| group.lr = lr);
+        let scale = lr / self.start;
+        self.set_rates(|start| start * scale);
+    }
+
+    /// Sets the learning rates of the next steps, each from what it was before any schedule.
+    pub fn set_rates(&mut self, rate: impl Fn(f64) -> f64) {
+        self.lr = rate(self.start);
+        for group in &mut self.groups {
+            group.lr = rate(group.start);
+        }
     }
 
     /// Makes up the steps that the rows `ids` of a table missed: called before a batch looks at them.
@@ -110,7 +144,11 @@ impl Optimizer {
     /// # Errors
     /// When a gradient does not belong to the optimiser, and what libtorch refuses.
     pub fn step(&mut self, module: &Module, gradients: &BTreeMap<String, Gradient>) -> Result<(), Error> {
-        for group in &mut self.groups {
+        // A group that is still frozen makes no step, as PyTorch's parameters without a gradient do not.
+        let moving: BTreeSet<usize> =
+            gradients.keys().filter_map(|name| Some(self.slots.get(name)?.group)).collect();
+        for group in moving {
+            let group = &mut self.groups[group];
             group.step += 1;
             group.method.push(group.step, group.lr);
         }
@@ -200,6 +238,10 @@ impl Optimizer {
         }
         Ok(())
     }
+}
+
+fn known(settings: &stages::Optimizer) -> Result<f64, Error> {
+    settings.lr().ok_or_else(|| Error::Setting("lr: it is yet to be found".to_owned()))
 }
 
 fn unknown(name: &str) -> Error {
