@@ -158,8 +158,7 @@ pub fn fit(module: Module, job: Job<'_>, progress: Watch<'_>) -> Result<Fitted, 
             && state.stopping.observe(settings, &record)
             && settings.restore_best
         {
-            state.best =
-                Some(if learner.average.is_some() { run.weights()? } else { shared(&weights) });
+            state.best = Some(if learner.average.is_some() { run.weights()? } else { shared(&weights) });
         }
         state.epoch = epoch;
         state.history.push(record.clone());

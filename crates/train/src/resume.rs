@@ -88,6 +88,7 @@ mod tests {
             epoch: losses.len() - 1,
             history: losses.iter().enumerate().map(record).collect(),
             stopping: Stopping { best: Some((losses[best], best)), waited: losses.len() - 1 - best },
+            plateau: crate::schedule::Plateau::default(),
             weights: Tensors::new(),
             optimizer: Tensors::new(),
             best: Some(Tensors::from([("best".to_owned(), Tensor::from(1.0))])),
