@@ -126,6 +126,11 @@ impl Builder<'_, '_> {
         Param { name: format!("{}.{name}", self.layer.name), shape, initial, buffer: false }
     }
 
+    /// A parameter that has the layer's own name.
+    pub(crate) fn own_param(&self, shape: Vec<Dim>, initial: Initial) -> Param {
+        Param { name: self.layer.name.clone(), shape, initial, buffer: false }
+    }
+
     /// A tensor that is saved with the layer and never trained.
     pub(crate) fn buffer(&self, name: &str, shape: Vec<Dim>, initial: Initial) -> Param {
         Param { buffer: true, ..self.param(name, shape, initial) }

@@ -52,6 +52,8 @@ pub enum Initial {
     Zeros,
     /// All 1.
     Ones,
+    /// All this.
+    Constant(f64),
     /// Uniform between minus and plus this.
     Uniform(f64),
     /// Normal around 0 with this deviation.
@@ -63,18 +65,26 @@ pub enum Initial {
     Kaiming,
 }
 
+/// Whether the layer or parameter `name` belongs to the module, or the layer, `module`.
+pub(crate) fn is_inside(name: &str, module: &str) -> bool {
+    name.strip_prefix(module).is_some_and(|rest| rest.starts_with('.'))
+}
+
 impl Graph {
     /// Parameters and buffers of all nodes, in node order.
     pub fn params(&self) -> impl Iterator<Item = &Param> {
         self.nodes.iter().flat_map(|node| &node.params)
     }
 
-    /// The node called `name`, or the last node of the layer called so.
+    /// The node called `name`, or the last node of the layer or module called so: `layer1` is the last of `layer1.0`,
+    /// `layer1.1` and so on.
     pub fn find(&self, name: &str) -> Option<usize> {
+        let last = |of: &dyn Fn(&str) -> bool| self.nodes.iter().rposition(|node| of(&node.layer));
         self.nodes
             .iter()
             .position(|node| node.name == name)
-            .or_else(|| self.nodes.iter().rposition(|node| node.layer == name))
+            .or_else(|| last(&|layer| layer == name))
+            .or_else(|| last(&|layer| is_inside(layer, name)))
     }
 
     /// Names of data columns that the network reads.

@@ -12,6 +12,7 @@ mod join;
 mod norm;
 mod pool;
 mod recurrent;
+mod scale;
 mod slide;
 
 use std::fmt::Debug;
@@ -27,17 +28,18 @@ pub use activation::Activation;
 use activation::{Applied, Elu, Glu, LeakyRelu};
 use conv::Conv;
 use dense::Dense;
-use dropout::{Dropout, SpatialDropout};
+use dropout::{Dropout, SpatialDropout, StochasticDepth};
 use embedding::Embedding;
-use form::{Flatten, Permute, Reshape};
+use form::{Flatten, PadChannels, Permute, Reshape};
 use join::{Concat, Elementwise};
 pub(crate) use norm::BatchNorm;
 use norm::{GroupNorm, InstanceNorm, LayerNorm};
 use pool::{AdaptivePool, AttentionPool, AveragePool, GlobalPool, MaxPool, SequenceLast};
 use recurrent::{Recurrent, Rnn};
+use scale::LayerScale;
 
 use crate::build::Builder;
-use crate::graph::Initial;
+use crate::graph::{Initial, is_inside};
 use crate::primitive::{Pooling, Primitive, Recurrence};
 
 /// Every layer kind: its name in recipes, the struct of its keys, and how that is lowered. A kind under an activation's
@@ -54,8 +56,10 @@ pub const KINDS: &[&dyn LayerKind] = &[
     &Row("layer-norm", LayerNorm::lower),
     &Row("group-norm", GroupNorm::lower),
     &Row("instance-norm", InstanceNorm::lower),
+    &Row("layer-scale", LayerScale::lower),
     &Row("dropout", Dropout::lower),
     &Row("spatial-dropout", SpatialDropout::lower),
+    &Row("stochastic-depth", StochasticDepth::lower),
     &Applied(Activation::Relu),
     &Applied(Activation::Relu6),
     &Row("leaky-relu", LeakyRelu::lower),
@@ -89,6 +93,7 @@ pub const KINDS: &[&dyn LayerKind] = &[
     &Row("flatten", Flatten::lower),
     &Row("reshape", Reshape::lower),
     &Row("permute", Permute::lower),
+    &Row("pad-channels", PadChannels::lower),
 ];
 
 /// A declared layer.
@@ -102,6 +107,13 @@ pub struct Layer {
     /// What it computes.
     #[serde(flatten)]
     pub op: Op,
+}
+
+impl Layer {
+    /// Whether the parameter `name` is the layer's.
+    pub fn owns(&self, name: &str) -> bool {
+        name == self.name || is_inside(name, &self.name)
+    }
 }
 
 /// What a layer computes: a kind of [`KINDS`] and its keys.

@@ -1,6 +1,8 @@
 //! From declared layers to primitive nodes, with every mistake at once; what a layer itself becomes is said beside its
 //! declaration.
 
+use std::collections::BTreeSet;
+
 use crate::build::Builder;
 use crate::graph::{Graph, Node};
 use crate::layer::Layer;
@@ -26,7 +28,16 @@ pub struct Problem {
 }
 
 pub(crate) fn lower(network: &Network) -> Result<Graph, Vec<Problem>> {
-    let mut lowering = Lowering { network, nodes: vec![], problems: vec![], index: 0, broken: vec![] };
+    let names = network.inputs.keys().cloned().collect();
+    let mut lowering = Lowering {
+        network,
+        nodes: vec![],
+        names,
+        params: BTreeSet::new(),
+        problems: vec![],
+        index: 0,
+        broken: vec![],
+    };
     for (name, input) in &network.inputs {
         lowering.nodes.push(Node {
             name: name.clone(),
@@ -53,6 +64,10 @@ pub(crate) struct Lowering<'a> {
     pub(crate) network: &'a Network,
     /// In order.
     pub(crate) nodes: Vec<Node>,
+    /// Names of all nodes.
+    names: BTreeSet<String>,
+    /// Names of all parameters.
+    params: BTreeSet<String>,
     pub(crate) problems: Vec<Problem>,
     /// The layer at hand.
     pub(crate) index: usize,
@@ -100,21 +115,44 @@ impl<'a> Lowering<'a> {
             return;
         }
         let good = |char: char| char.is_alphanumeric() || matches!(char, '-' | '_');
-        if layer.name.is_empty() || !layer.name.chars().all(good) {
+        // Points part the names of modules within modules.
+        if layer.name.split('.').any(|part| part.is_empty() || !part.chars().all(good)) {
             let message = format!("`{}` cannot name a layer", layer.name);
             self.problem(
                 Some("name"),
                 "layer-name",
                 message,
-                Some("use letters, digits, `_` and `-`".into()),
+                Some("use letters, digits, `_` and `-`, and points between them".into()),
             );
         }
         let before = self.problems.len();
+        let known = self.nodes.len();
         if let Some(inputs) = self.inputs(layer) {
             layer.op.lower(&mut Builder { lowering: self, layer, inputs });
         }
+        self.one_of_each(known);
         if self.problems.len() > before || !self.nodes.iter().any(|node| node.layer == layer.name) {
             self.broken.push(layer.name.clone());
+        }
+    }
+
+    /// Reports nodes and parameters from `known` on that have the name of one before: `a` with an activation and `a.relu`.
+    fn one_of_each(&mut self, known: usize) {
+        let mut again = None;
+        for node in &self.nodes[known..] {
+            if !self.names.insert(node.name.clone()) {
+                again.get_or_insert_with(|| node.name.clone());
+            }
+            for param in &node.params {
+                if !self.params.insert(param.name.clone()) {
+                    again.get_or_insert_with(|| param.name.clone());
+                }
+            }
+        }
+        if let Some(name) = again {
+            let message = format!("`{name}` is already the name of a step or parameter of another layer");
+            let hint = "every layer needs its own name".to_owned();
+            self.problem(Some("name"), "duplicate-layer", message, Some(hint));
         }
     }
 

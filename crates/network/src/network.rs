@@ -1,14 +1,18 @@
 //! The declaration that travels with weights: inputs, layers, output and what is frozen.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
 
 use serde::{Deserialize, Serialize};
 
-use crate::graph::Graph;
+use crate::graph::{Graph, is_inside};
 use crate::layer::Layer;
 use crate::lower::{Problem, lower};
 use crate::select::nearest;
 use crate::shape::Input;
+
+/// What layers call the only column of the data, where no layer or column has this name.
+const INPUT: &str = "input";
 
 /// A declared network; `network.json` is this as canonical JSON.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -36,11 +40,16 @@ pub struct Unknown {
 }
 
 impl Network {
-    /// A network as a recipe declares it, nothing frozen. That the first layer reads the only column is put down in
-    /// words, so that the network can later read data with more columns.
+    /// A network as a recipe declares it, nothing frozen. The only column is what the first layer reads, and what layers
+    /// mean by `input`; both is put down in its own name, so that the network can later read data with more columns.
     pub fn new(inputs: BTreeMap<String, Input>, mut layers: Vec<Layer>) -> Network {
-        if let (Some(first), 1) = (layers.first_mut(), inputs.len()) {
-            first.input.get_or_insert_with(|| inputs.keys().cloned().collect());
+        let mut columns = inputs.keys();
+        if let (Some(first), Some(only), None) = (layers.first_mut(), columns.next(), columns.next()) {
+            first.input.get_or_insert_with(|| vec![only.clone()]);
+            if layers.iter().all(|layer| layer.name != INPUT) {
+                let named = layers.iter_mut().filter_map(|layer| layer.input.as_mut()).flatten();
+                named.filter(|name| *name == INPUT).for_each(|name| name.clone_from(only));
+            }
         }
         Network { inputs, layers, output: None, frozen: BTreeSet::new() }
     }
@@ -94,31 +103,57 @@ impl Network {
         })
     }
 
-    /// The network with the layers of the same names replaced, and the others put at its end, each feeding the next.
+    /// The network with the layers or whole modules of the same names replaced, and the others put at its end, each
+    /// feeding the next. What was fed by the last layer of a replaced module is fed by the new layer.
     ///
     /// Parameters of replaced layers are not frozen any more. Mistakes show when the result is lowered.
     #[must_use]
     pub fn replace(&self, new: &[Layer]) -> Network {
         let mut network = self.clone();
         for layer in new {
-            match network.layers.iter_mut().find(|old| old.name == layer.name) {
-                Some(old) => {
-                    let input = layer.input.clone().or_else(|| old.input.clone());
-                    *old = Layer { input, ..layer.clone() };
-                    let prefix = format!("{}.", layer.name);
-                    network.frozen.retain(|name| !name.starts_with(&prefix));
+            match network.layers.iter().position(|old| old.name == layer.name) {
+                Some(at) => {
+                    let input = layer.input.clone().or_else(|| network.layers[at].input.clone());
+                    network.layers[at] = Layer { input, ..layer.clone() };
                 }
-                None => {
-                    let mut layer = layer.clone();
-                    if layer.input.is_none() {
-                        layer.input = network.output.take().map(|output| vec![output]);
-                    }
-                    network.output = None;
-                    network.layers.push(layer);
-                }
+                None => match network.module(&layer.name) {
+                    Some(module) => network.replace_module(module, layer),
+                    None => network.append(layer),
+                },
             }
+            network.frozen.retain(|name| !layer.owns(name));
         }
         network
+    }
+
+    /// From the first to the last layer of a module; `None` where there are none, or others stand between them.
+    fn module(&self, name: &str) -> Option<Range<usize>> {
+        let inside = |layer: &Layer| is_inside(&layer.name, name);
+        let range = self.layers.iter().position(inside)?..self.layers.iter().rposition(inside)? + 1;
+        self.layers[range.clone()].iter().all(inside).then_some(range)
+    }
+
+    fn replace_module(&mut self, module: Range<usize>, new: &Layer) {
+        let input = new.input.clone().or_else(|| self.layers[module.start].input.clone());
+        let (last, inside) =
+            (self.layers[module.end - 1].name.clone(), |name: &str| is_inside(name, &new.name));
+        self.layers.splice(module, [Layer { input, ..new.clone() }]);
+        let named = self.layers.iter_mut().filter_map(|layer| layer.input.as_mut()).flatten();
+        named
+            .filter(|name| **name == last || is_inside(name, &last))
+            .for_each(|name| name.clone_from(&new.name));
+        if self.output.as_deref().is_some_and(inside) {
+            self.output = Some(new.name.clone());
+        }
+    }
+
+    fn append(&mut self, layer: &Layer) {
+        let mut layer = layer.clone();
+        let output = self.output.take();
+        if layer.input.is_none() {
+            layer.input = output.map(|output| vec![output]);
+        }
+        self.layers.push(layer);
     }
 
     /// The network reading data with these columns: sizes are taken over.

@@ -44,10 +44,12 @@ pub enum Primitive {
         /// Weight of the newest batch in the running statistics.
         momentum: f64,
     },
-    /// Over the last dimension. Parameters: perhaps `weight`, `bias`.
+    /// Over one dimension. Parameters: perhaps `weight`, `bias`.
     LayerNorm {
         /// Added to the variance.
         epsilon: f64,
+        /// The dimension, the batch's being 0.
+        axis: usize,
     },
     /// Over groups of channels of each row. Parameters: perhaps `weight`, `bias`.
     GroupNorm {
@@ -66,6 +68,13 @@ pub enum Primitive {
         /// The share set to zero.
         rate: f64,
     },
+    /// As dropout, of whole rows.
+    StochasticDepth {
+        /// The share set to zero.
+        rate: f64,
+    },
+    /// Times a parameter: `[features]`, or `[channels, 1...]`.
+    Scale,
     /// A function of each value, or of the last dimension.
     Activation(Function),
     /// Half of the features or channels times the sigmoid of the other half.
@@ -100,6 +109,13 @@ pub enum Primitive {
     Reshape,
     /// The dimensions behind the batch, counted from 1, in this order.
     Permute(Vec<usize>),
+    /// Zeros before and behind the features or channels.
+    PadChannels {
+        /// How many before.
+        before: usize,
+        /// How many behind.
+        behind: usize,
+    },
 }
 
 /// Which recurrence.
@@ -229,6 +245,8 @@ impl fmt::Display for Primitive {
             Primitive::GroupNorm { groups: None, .. } => f.write_str("instance-norm"),
             Primitive::Dropout { rate } => write!(f, "dropout {rate}"),
             Primitive::SpatialDropout { rate } => write!(f, "spatial-dropout {rate}"),
+            Primitive::StochasticDepth { rate } => write!(f, "stochastic-depth {rate}"),
+            Primitive::Scale => f.write_str("layer-scale"),
             Primitive::Activation(Function::LeakyRelu { slope }) => write!(f, "leaky-relu {slope}"),
             Primitive::Activation(Function::Elu { alpha }) => write!(f, "elu {alpha}"),
             Primitive::Activation(function) => f.write_str(function.name()),
@@ -247,6 +265,7 @@ impl fmt::Display for Primitive {
             Primitive::Add => f.write_str("add"),
             Primitive::Multiply => f.write_str("multiply"),
             Primitive::Reshape => f.write_str("reshape"),
+            Primitive::PadChannels { before, behind } => write!(f, "pad-channels {before}, {behind}"),
             Primitive::Permute(order) => write!(f, "permute {order:?}"),
         }
     }

@@ -13,6 +13,8 @@ pub enum Selection {
     Pattern(Regex),
     /// Parameters of the last `n` layers that have any.
     Last(usize),
+    /// Parameters of all layers but those.
+    ExceptLast(usize),
 }
 
 /// A pattern that selects nothing.
@@ -40,17 +42,8 @@ impl Selection {
                 }
                 names
             }
-            Selection::Last(count) => {
-                let mut layers: Vec<&str> = vec![];
-                for node in graph.nodes.iter().rev().filter(|node| !node.params.is_empty()) {
-                    if !layers.contains(&node.layer.as_str()) {
-                        layers.push(&node.layer);
-                    }
-                }
-                layers.truncate(*count);
-                let chosen = graph.nodes.iter().filter(|node| layers.contains(&node.layer.as_str()));
-                chosen.flat_map(|node| &node.params).map(|param| param.name.clone()).collect()
-            }
+            Selection::Last(count) => of_layers(graph, |from_end| from_end < *count),
+            Selection::ExceptLast(count) => of_layers(graph, |from_end| from_end >= *count),
         };
         if selected.is_empty() { Err(NoMatch { nearest: self.nearest(graph) }) } else { Ok(selected) }
     }
@@ -76,6 +69,20 @@ impl Selection {
         found.truncate(3);
         found
     }
+}
+
+/// Parameters of layers by their place among those that have any, counted from the end.
+fn of_layers(graph: &Graph, chosen: impl Fn(usize) -> bool) -> BTreeSet<String> {
+    let mut layers: Vec<&str> = vec![];
+    for node in graph.nodes.iter().rev().filter(|node| !node.params.is_empty()) {
+        if !layers.contains(&node.layer.as_str()) {
+            layers.push(&node.layer);
+        }
+    }
+    let chosen = layers.iter().enumerate().filter(|(from_end, _)| chosen(*from_end)).map(|(_, layer)| *layer);
+    let chosen: BTreeSet<&str> = chosen.collect();
+    let nodes = graph.nodes.iter().filter(|node| chosen.contains(node.layer.as_str()));
+    nodes.flat_map(|node| &node.params).map(|param| param.name.clone()).collect()
 }
 
 /// The known name that `word` most likely meant; `None` when none is near.

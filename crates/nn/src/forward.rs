@@ -296,10 +296,12 @@ fn compute(at: &mut At<'_>) -> Result<Value, Error> {
         Primitive::Linear => at.same_steps(at.linear(tensor, at.param(0), at.has_param(1))),
         Primitive::Conv { windows, groups } => conv::conv(at, windows, *groups),
         Primitive::BatchNorm { epsilon, momentum } => norm::batch(at, *epsilon, *momentum),
-        Primitive::LayerNorm { epsilon } => norm::layer(at, *epsilon),
+        Primitive::LayerNorm { epsilon, axis } => norm::layer(at, *epsilon, *axis as i64),
         Primitive::GroupNorm { groups, epsilon } => norm::group(at, *groups, *epsilon),
         Primitive::Dropout { rate } => at.same_steps(dropout::drop(at, 0, *rate, tensor)?),
         Primitive::SpatialDropout { rate } => at.same_steps(dropout::spatial(at, *rate)?),
+        Primitive::StochasticDepth { rate } => at.same_steps(dropout::rows(at, *rate)?),
+        Primitive::Scale => at.same_steps(tensor * at.param(0)),
         Primitive::Activation(function) => at.same_steps(activation::of(*function, tensor)),
         Primitive::Glu => at.same_steps(tensor.glu(at.node().signal.channel_axis() as i64)),
         Primitive::SequenceLast => Value::new(recurrent::last(at)?, None),
@@ -311,6 +313,7 @@ fn compute(at: &mut At<'_>) -> Result<Value, Error> {
         Primitive::Add => join::fold(at, |sum, part| sum + part)?,
         Primitive::Multiply => join::fold(at, |product, part| product * part)?,
         Primitive::Reshape => Value::new(tensor.reshape(at.sizes()?), None),
+        Primitive::PadChannels { before, behind } => at.same_steps(join::pad(at, *before, *behind)),
         Primitive::Permute(order) => Value::new(permute(tensor, order), None),
     })
 }

@@ -19,6 +19,7 @@ pub(crate) fn draw(seed: u64, name: &str, initial: Initial, shape: &[i64]) -> Ve
     match initial {
         Initial::Zeros => vec![0.0; count],
         Initial::Ones => vec![1.0; count],
+        Initial::Constant(value) => vec![value as f32; count],
         Initial::Uniform(bound) => uniform(bound),
         Initial::Xavier => uniform((6.0 / (fan_in + out)).sqrt()),
         Initial::Kaiming => uniform((6.0 / fan_in).sqrt()),

@@ -10,6 +10,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
+from torchvision.models.convnext import LayerNorm2d
 
 torch.manual_seed(11)
 IMAGES = torch.randn(3, 4, 7, 6)
@@ -301,6 +302,15 @@ sequence(
 vector("glu", [layer("out", "dense", units=6), layer("gate", "glu")], lambda m, x: F.glu(m.out(x)), out=nn.Linear(12, 6))
 image("glu of images", [layer("gate", "glu")], lambda m, x: F.glu(x, 1))
 sequence("glu of a sequence", [layer("gate", "glu")], lambda m, values: [F.glu(v, 1) for v in values])
+
+# What backbones have besides
+image("layer-norm of channels", [layer("norm", "layer-norm", channels=True, epsilon=1e-6)],
+      lambda m, x: m.norm(x), norm=LayerNorm2d(4, 1e-6))
+image("layer-scale of images", [layer("scale", "layer-scale", initial=0.5)], lambda m, x: m.scale * x,
+      scale=nn.Parameter(torch.rand(4, 1, 1)))
+vector("layer-scale", [layer("scale", "layer-scale")], lambda m, x: m.scale * x, scale=nn.Parameter(torch.rand(12)))
+image("pad-channels", [layer("pad", "pad-channels", before=2, behind=1)], lambda m, x: F.pad(x, (0, 0, 0, 0, 2, 1)))
+vector("pad-channels of vectors", [layer("pad", "pad-channels", behind=3)], lambda m, x: F.pad(x, (0, 3)))
 
 if __name__ == "__main__":
     reference = {

@@ -109,7 +109,7 @@ fn every_kind_is_tested() {
     let mut text = reference()["cases"].to_string();
     text.push_str(include_str!("reference.json"));
     // Random, and in tests of their own.
-    let others = ["dropout", "spatial-dropout"];
+    let others = ["dropout", "spatial-dropout", "stochastic-depth"];
     for kind in KINDS.iter().map(|kind| kind.name()).filter(|kind| !others.contains(kind)) {
         let declared = [format!(r#""kind":"{kind}""#), format!(r#""kind": "{kind}""#)];
         assert!(declared.iter().any(|words| text.contains(words)), "no case has a `{kind}`");
@@ -176,4 +176,22 @@ fn spatial_dropout_takes_whole_channels() {
         let found = scale.mean(Kind::Float).double_value(&[]);
         assert!((0.3..1.7).contains(&found), "{kind}: {found}");
     }
+}
+
+#[test]
+fn stochastic_depth_takes_whole_rows() {
+    let layers = serde_json::json!([{ "name": "drop", "kind": "stochastic-depth", "rate": 0.5 }]);
+    let network = network(&serde_json::json!({ "inputs": "vectors", "layers": layers }));
+    let module = Module::new(&network, 3, Device::Cpu).unwrap();
+    let ones = Tensor::ones([400, 12], (Kind::Float, Device::Cpu));
+    let inputs = BTreeMap::from([("x".to_owned(), Column::Number(ones))]);
+    let scale = module.train(&inputs, 1).unwrap().output;
+    // Each row is 0 everywhere, or doubled everywhere.
+    assert!(scale.amax(1, false).equal(&scale.amin(1, false)));
+    let doubled = scale.eq(2.0).sum(Kind::Int64).int64_value(&[]) / 12;
+    let zero = scale.eq(0.0).sum(Kind::Int64).int64_value(&[]) / 12;
+    assert_eq!(doubled + zero, 400);
+    // Binomial, 400 draws of one half: 4 deviations are 40.
+    assert!((160..240).contains(&doubled), "{doubled}");
+    assert_eq!(values::floats(&module.forward(&inputs).unwrap()).unwrap(), vec![1.0; 4800]);
 }

@@ -4,6 +4,8 @@ use std::sync::OnceLock;
 
 use serde_json::{Map, Value, json};
 
+use crate::blocks;
+
 static STAGES: [OnceLock<Value>; stages::KINDS.len()] = [const { OnceLock::new() }; stages::KINDS.len()];
 static LAYERS: [OnceLock<Value>; network::KINDS.len()] = [const { OnceLock::new() }; network::KINDS.len()];
 static SOURCE: OnceLock<Value> = OnceLock::new();
@@ -14,25 +16,123 @@ pub(crate) fn stage(kind: &str) -> Option<&'static Value> {
     let index = stages::KINDS.iter().position(|declaration| declaration.kind == kind)?;
     Some(STAGES[index].get_or_init(|| {
         let declaration = &stages::KINDS[index];
-        with_common((declaration.schema)().to_value(), kind, &[])
+        let mut schema = with_common((declaration.schema)().to_value(), kind, &[]);
+        // What unfolds to layers stands beside them.
+        if let Some(declared) =
+            schema.pointer_mut("/$defs/Declared/properties").and_then(Value::as_object_mut)
+        {
+            let known = backbone()["properties"].as_object().into_iter().flatten();
+            for (key, property) in known.filter(|(key, _)| *key != "layers") {
+                declared.insert(key.clone(), property.clone());
+            }
+        }
+        schema
     }))
 }
 
+/// The layer kind that stands for the layers of a block.
+pub(crate) const BLOCK: &str = "block";
+
 /// Keys of a layer kind, those that are common to all included.
 pub(crate) fn layer(kind: &str) -> Option<&'static Value> {
+    if kind == BLOCK {
+        return Some(block());
+    }
     let index = network::KINDS.iter().position(|row| row.name() == kind)?;
     Some(LAYERS[index].get_or_init(|| {
-        let name = json!({
-            "description": "Its name, unique in the network; parameters are called by it.", "type": "string",
-        });
-        let input = json!({
-            "description": "Layers, nodes or data columns that feed it; by default the layer before, for the first \
-                            layer the only column.",
-            "type": "array", "items": { "type": "string" },
-        });
-        let common = [("name", name, true), ("input", input, false)];
-        with_common(network::KINDS[index].schema().to_value(), kind, &common)
+        with_common(network::KINDS[index].schema().to_value(), kind, &common_to_layers(true))
     }))
+}
+
+/// What every layer can say, with whether it must.
+fn common_to_layers(named: bool) -> [(&'static str, Value, bool); 4] {
+    let name = json!({
+        "description": "Its name, unique in the network; parameters are called by it.\n\nIn a block, layers without a \
+                        name are numbered from 0.",
+        "type": "string",
+    });
+    let input = json!({
+        "description": "Layers, blocks, nodes or data columns that feed it; by default the layer before, for the \
+                        first layer the only column. In a block, `input` is what feeds the block.",
+        "type": "array", "items": { "type": "string" },
+    });
+    let repeat = json!({
+        "description": "How often it stands here, one after the other, named `NAME.0`, `NAME.1` and so on, or as \
+                        NAME says with `${index}` (from 0) or `${number}` (from 1) in it.",
+        "type": "integer", "minimum": 1, "maximum": 1000,
+    });
+    let when = json!({
+        "description": "Whether it is there; where it is not, its name stands for its first input.",
+        "type": "boolean", "default": true,
+    });
+    [("name", name, named), ("input", input, false), ("repeat", repeat, false), ("when", when, false)]
+}
+
+/// A use of a block.
+pub(crate) fn block() -> &'static Value {
+    static BLOCK_USE: OnceLock<Value> = OnceLock::new();
+    BLOCK_USE.get_or_init(|| {
+        let schema = json!({
+            "description": "The layers of a block: a named list, `[blocks.NAME] layers = [...]`, here or in a file \
+                            of `include`. Inside `layer1` its layer `conv1` is called `layer1.conv1`, and so are its \
+                            parameters. In the block, layers name each other as they are written there, and `input` is \
+                            what feeds the block; its last layer is its output.",
+            "type": "object",
+            "properties": {
+                "block": { "description": "The block's name.", "type": "string" },
+                "with": {
+                    "description": "Values for the `${name}` in the block, by name; those that are left out are the \
+                                    block's own `vars`, then the recipe's. Beside `repeat`, a list has one value a \
+                                    repetition, the last one for all that follow.",
+                    "type": "object",
+                },
+                "inline": {
+                    "description": "Whether its layers stand in the list itself, under their own names.",
+                    "type": "boolean", "default": false,
+                },
+            },
+            "required": ["block"],
+        });
+        with_common(schema, BLOCK, &common_to_layers(false))
+    })
+}
+
+/// A network that names a backbone.
+pub(crate) fn backbone() -> &'static Value {
+    static BACKBONE: OnceLock<Value> = OnceLock::new();
+    BACKBONE.get_or_init(|| {
+        json!({
+            "type": "object",
+            "properties": {
+                "layers": {
+                    "description": "Layers, each fed by the one before unless it says `input`; after a backbone's own.",
+                    "type": "array", "items": { "type": "object" },
+                },
+                "backbone": {
+                    "description": "A known network, with the layers and parameter names of torchvision, or for \
+                                    resnet20 to resnet56 of akamaster's pytorch_resnet_cifar10. It reads pictures \
+                                    `[batch, 3, height, width]`.",
+                    "type": "string", "enum": blocks::backbones().collect::<Vec<_>>(),
+                },
+                "top": {
+                    "description": "Whether the backbone has its top, which makes classes of its features.",
+                    "type": "boolean", "default": true,
+                },
+                "pool": {
+                    "description": "Without a top: a global pool, of the mean or the largest value, at the end of the \
+                                    backbone, called `pool`.",
+                    "type": "string", "enum": ["mean", "max"],
+                },
+                "with": {
+                    "description": "Values of the backbone's variables: `classes` of its top; for VGG also `hidden`, the \
+                                    units of its hidden layers.",
+                    "type": "object", "additionalProperties": { "type": "integer", "minimum": 1 },
+                },
+            },
+            "required": ["backbone"],
+            "additionalProperties": false,
+        })
+    })
 }
 
 /// Names of all stage kinds.
@@ -42,7 +142,7 @@ pub(crate) fn stage_kinds() -> Vec<&'static str> {
 
 /// Names of all layer kinds.
 pub(crate) fn layer_kinds() -> Vec<&'static str> {
-    network::KINDS.iter().map(|row| row.name()).collect()
+    network::KINDS.iter().map(|row| row.name()).chain([BLOCK]).collect()
 }
 
 /// A source's declaration.
@@ -117,6 +217,29 @@ pub(crate) fn recipe() -> &'static Value {
                     },
                     "required": ["k"],
                     "additionalProperties": false,
+                },
+                "include": {
+                    "description": "Files, relative to this one, whose `[blocks]` can be used here.",
+                    "type": "array", "items": { "type": "string" },
+                },
+                "blocks": {
+                    "description": "Lists of layers by name, for layers of kind `block`.",
+                    "type": "object",
+                    "additionalProperties": {
+                        "type": "object",
+                        "properties": {
+                            "layers": {
+                                "description": "Layers, with `${name}` where a use has its own value.",
+                                "type": "array", "items": { "type": "object" }, "minItems": 1,
+                            },
+                            "vars": {
+                                "description": "Values by name for uses that have none of their own.",
+                                "type": "object",
+                            },
+                        },
+                        "required": ["layers"],
+                        "additionalProperties": false,
+                    },
                 },
                 "data": {
                     "description": "Sources by name.",

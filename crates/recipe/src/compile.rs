@@ -11,11 +11,11 @@ use stages::{Context, Fact, Outside, Params, Reference, SourceFact};
 use crate::hoist::hoist;
 use crate::load::{self, Loaded};
 use crate::references::{self, Names, OUTSIDE};
-use crate::report::{Failure, File, Finding, Report};
+use crate::report::{Failure, File, Finding, Report, Seen, Span};
 use crate::sources::{self, Search};
 use crate::sweep::{self, Axes};
 use crate::tree::Node;
-use crate::validate;
+use crate::{blocks, validate, weights};
 
 /// What stands beside a recipe on the command line.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -34,7 +34,8 @@ pub type Facts = BTreeMap<String, Vec<(&'static str, Fact)>>;
 pub struct Compiled {
     /// What runs.
     pub plan: Plan,
-    /// Its texts: the recipe, then those it extends, nearest first, then what is set over them.
+    /// Its texts: the recipe, then those it extends, nearest first, each with the files it includes, then what is set
+    /// over them, then the backbones that it names.
     pub files: Vec<File>,
     /// Every stage as it was declared.
     pub params: BTreeMap<String, Params>,
@@ -59,6 +60,7 @@ pub fn compile(path: &Path, options: &Options) -> Result<Compiled, Failure> {
 pub fn compile_text(path: &Path, text: String, options: &Options) -> Result<Compiled, Failure> {
     let mut loaded = load::load(path, text, &options.sets);
     let (axes, mut diagnostics) = sweep::expand(&mut loaded.root);
+    blocks::unfold(&mut loaded);
     let checked = Checker { loaded: &loaded, axes: &axes, options, diagnostics: &mut diagnostics }.check();
     match checked {
         Some(compiled) if diagnostics.is_empty() && loaded.findings.is_empty() => Ok(compiled),
@@ -273,6 +275,11 @@ impl Checker<'_> {
             };
             let outputs = params[name].stage().check(&mut context);
             self.diagnostics.append(&mut context.diagnostics);
+            if let (Params::LoadNetwork(load), Some(Outside::Weights(shapes))) =
+                (&params[name], sources.outside.get(name))
+            {
+                weights::check(name, load, &outputs, shapes, self.diagnostics);
+            }
             facts.insert(name.clone(), outputs);
         }
         facts
@@ -356,14 +363,17 @@ fn report(loaded: Loaded, diagnostics: Vec<Diagnostic>, axes: &Axes) -> Report {
                 && line(finding.span.start) <= line(wrong.end)
         })
     };
+    let mut seen = Seen::default();
     for diagnostic in diagnostics {
+        let uses = root.uses(&diagnostic.place);
         let span = root.locate(&diagnostic.place, diagnostic.anchor, &files);
         let related = diagnostic.related.iter();
-        let related = related
+        let related: Vec<(Span, String)> = related
             .map(|(place, words)| (root.locate(place, plan::Anchor::Value, &files), words.clone()))
             .collect();
-        let finding = Finding { diagnostic, span, related };
-        if !echo(&finding) && !findings.contains(&finding) {
+        let mut finding = Finding::within(diagnostic, span, uses);
+        finding.related.splice(0..0, related);
+        if !echo(&finding) && !findings.contains(&finding) && seen.is_new(&finding, uses) {
             findings.push(finding);
         }
     }

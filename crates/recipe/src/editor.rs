@@ -11,6 +11,11 @@ use crate::catalogue;
 pub fn schema() -> Value {
     let mut definitions = definitions();
     let mut recipe = catalogue::recipe().clone();
+    if let Some(declared) = definitions.get_mut("Declared") {
+        // A network has layers, a backbone, or both.
+        declared["anyOf"] = json!([{ "required": ["layers"] }, { "required": ["backbone"] }]);
+        declared.as_object_mut().map(|declared| declared.remove("required"));
+    }
     for definition in definitions.values_mut() {
         rewrite(definition);
     }
@@ -19,9 +24,9 @@ pub fn schema() -> Value {
         (declaration.kind, declaration.summary.to_owned(), reference("stage", declaration.kind))
     }));
     let layer = by_kind(
-        network::KINDS
-            .iter()
-            .map(|kind| (kind.name(), summary(&definitions, kind.name()), reference("layer", kind.name()))),
+        catalogue::layer_kinds()
+            .into_iter()
+            .map(|kind| (kind, summary(&definitions, kind), reference("layer", kind))),
     );
     definitions.insert("stage".to_owned(), stage);
     definitions.insert("layer".to_owned(), layer);
@@ -56,9 +61,9 @@ pub(crate) fn definitions() -> Map<String, Value> {
             adopt(&format!("stage-{}", declaration.kind), schema, &mut definitions);
         }
     }
-    for kind in network::KINDS {
-        if let Some(schema) = catalogue::layer(kind.name()) {
-            adopt(&format!("layer-{}", kind.name()), schema, &mut definitions);
+    for kind in catalogue::layer_kinds() {
+        if let Some(schema) = catalogue::layer(kind) {
+            adopt(&format!("layer-{kind}"), schema, &mut definitions);
         }
     }
     definitions

@@ -1,12 +1,14 @@
 //! TOML text to a checked plan, or every diagnostic.
 //!
 //! The way of a recipe: its text becomes a tree of spanned values, laid over what it `extends`; `--set` and `[vars]`
-//! are put in; what depends on `[matrix]` or `[folds]` is multiplied; schemas made from the declarations find what is misspelt or mistyped; what is left is decoded, and
+//! are put in; what depends on `[matrix]` or `[folds]` is multiplied, and blocks of layers are unfolded; schemas made
+//! from the declarations find what is misspelt or mistyped; what is left is decoded, and
 //! the stages' own checks run in the order of the DAG, each on the facts of those before. Nothing stops at the first
 //! mistake, and a mistake is reported where it was made, not again where its effects show.
 //!
 //! Invariant: of the data only headers are read, and nothing is written.
 
+mod blocks;
 mod catalogue;
 mod compile;
 mod editor;
@@ -22,6 +24,7 @@ mod sweep;
 mod tree;
 mod validate;
 mod vars;
+mod weights;
 mod words;
 
 pub use compile::{Compiled, Facts, Options, compile, compile_text};

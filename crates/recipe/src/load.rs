@@ -1,4 +1,4 @@
-//! From files to one tree: parsing, `extends`, `--set`.
+//! From files to one tree: parsing, `extends`, `include`, `--set`.
 
 use std::path::{Path, PathBuf};
 
@@ -24,15 +24,16 @@ pub(crate) struct Loaded {
 /// # Errors
 /// None of the recipe itself: everything that is wrong is a finding.
 pub(crate) fn load(path: &Path, text: String, sets: &[String]) -> Loaded {
-    let root = Node { key: None, span: Span::default(), data: Data::Table([].into()) };
+    let root = Node { key: None, span: Span::default(), data: Data::Table([].into()), via: vec![] };
     let mut loaded = Loaded { root, files: vec![], findings: vec![], syntax: vec![] };
     let mut chain = vec![];
     let mut layers = vec![];
     let mut next = Some((path.to_owned(), text));
     while let Some((path, text)) = next.take() {
-        chain.push(path.canonicalize().unwrap_or_else(|_| path.clone()));
+        chain.push(canonical(&path));
         let mut node = loaded.parse(path.clone(), text);
         next = loaded.base(&mut node, &path, &chain);
+        loaded.include(&mut node, &path, &mut vec![canonical(&path)]);
         layers.push(node);
     }
     // The last one read is the base of all.
@@ -158,6 +159,69 @@ impl Loaded {
             }
         }
     }
+}
+
+impl Loaded {
+    /// Takes `include` out of a recipe, or of a file that it includes, and puts in the blocks of the files that it names;
+    /// those of the text itself go before them.
+    fn include(&mut self, node: &mut Node, path: &Path, chain: &mut Vec<PathBuf>) {
+        let Some(include) = node.table_mut().and_then(|entries| entries.remove("include")) else { return };
+        let place = Place(vec!["include".into()]);
+        let Data::Array(names) = include.data else {
+            let diagnostic = Diagnostic::new("wrong-type", place, "expected a list of files, in quotes");
+            return self.report(include.span, diagnostic.hint("for example include = [\"blocks.toml\"]"));
+        };
+        for name in names {
+            let Some(mut blocks) = self.included(&name, path, chain) else { continue };
+            if let Some(own) = node.table_mut().and_then(|entries| entries.remove("blocks")) {
+                blocks = blocks.merge(own);
+            }
+            node.table_mut().map(|entries| entries.insert("blocks".to_owned(), blocks));
+        }
+    }
+
+    /// The blocks of one file, and of those that it includes.
+    fn included(&mut self, name: &Node, from: &Path, chain: &mut Vec<PathBuf>) -> Option<Node> {
+        let place = || Place(vec!["include".into()]);
+        let Some(text) = name.text() else {
+            let diagnostic = Diagnostic::new("wrong-type", place(), "expected the path of a file, in quotes");
+            self.report(name.span.clone(), diagnostic);
+            return None;
+        };
+        let path = from.parent().unwrap_or(Path::new("")).join(text);
+        if let Some(at) = chain.iter().position(|known| *known == canonical(&path)) {
+            let names: Vec<String> = chain[at..].iter().map(|path| file_name(path)).collect();
+            let message = format!("this includes itself: {} -> {}", names.join(" -> "), file_name(&path));
+            self.report(name.span.clone(), Diagnostic::new("include-cycle", place(), message));
+            return None;
+        }
+        let text = match std::fs::read_to_string(&path) {
+            Ok(text) => text,
+            Err(error) => {
+                let message = format!("cannot read `{}`: {}", path.display(), reason(&error));
+                let diagnostic = Diagnostic::new("include-not-found", place(), message);
+                self.report(name.span.clone(), diagnostic.hint("the path is relative to this file"));
+                return None;
+            }
+        };
+        let mut node = self.parse(path.clone(), text);
+        chain.push(canonical(&path));
+        self.include(&mut node, &path, chain);
+        chain.pop();
+        let Data::Table(mut entries) = node.data else { return None };
+        let blocks = entries.remove("blocks");
+        for (key, other) in entries {
+            let message = format!("unknown key `{key}`");
+            let diagnostic = Diagnostic::new("unknown-key", Place::default(), message);
+            let hint = "a file that is included has [blocks.NAME] and perhaps `include`, nothing else";
+            self.report(other.key.unwrap_or(other.span), diagnostic.hint(hint));
+        }
+        blocks
+    }
+}
+
+fn canonical(path: &Path) -> PathBuf {
+    path.canonicalize().unwrap_or_else(|_| path.to_owned())
 }
 
 fn file_name(path: &Path) -> String {

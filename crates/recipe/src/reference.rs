@@ -56,7 +56,8 @@ const PAGES: [(&str, &str, &str); 5] = [
         "Layers",
         "What `network.layers` may hold. Shapes are inferred when the recipe is compiled. A layer has a \
       `name`, unique in the network, that its parameters are called by, and a `kind`; `input` names the layers, nodes or \
-      data columns that feed it, by default the layer before.",
+      data columns that feed it, by default the layer before. With `repeat = 3` it stands there three times, named \
+      `NAME.0` to `NAME.2`; with `when = false` it is left out, and its name stands for its first input.",
     ),
     ("training.md", "Training", "How networks are trained: losses, optimisers, batches, metrics, stopping."),
     ("stages.md", "Other stages", "What comes before, between and after trainings."),
@@ -64,7 +65,7 @@ const PAGES: [(&str, &str, &str); 5] = [
 
 /// The definition that stands for all layer kinds, and the keys of all of them, which the page's introduction tells.
 const LAYER: &str = "Layer";
-const LAYER_KEYS: [&str; 3] = ["name", "kind", "input"];
+const LAYER_KEYS: [&str; 5] = ["name", "kind", "input", "repeat", "when"];
 
 /// Every page; the first is the index.
 pub fn reference() -> Vec<Page> {

@@ -1,5 +1,6 @@
 //! What compiling gives back when it gives no plan: findings with the bytes that they are about.
 
+use std::collections::BTreeMap;
 use std::ops::Range;
 use std::path::PathBuf;
 
@@ -47,10 +48,31 @@ pub struct Finding {
     pub related: Vec<(Span, String)>,
 }
 
+impl Finding {
+    /// A mistake in a block, to which these uses led, innermost first.
+    pub(crate) fn within(diagnostic: Diagnostic, span: Span, uses: &[Span]) -> Self {
+        let related = uses.iter().map(|used| (used.clone(), "in this use of the block".to_owned())).collect();
+        Finding { diagnostic, span, related }
+    }
+}
+
+/// Mistakes in blocks that have been reported, and the uses that showed them: other uses show the same again.
+#[derive(Default)]
+pub(crate) struct Seen(BTreeMap<(Span, &'static str), Vec<Span>>);
+
+impl Seen {
+    /// Whether a finding to which these uses led is to be reported.
+    pub(crate) fn is_new(&mut self, finding: &Finding, uses: &[Span]) -> bool {
+        let place = (finding.span.clone(), finding.diagnostic.code);
+        uses.is_empty() || self.0.entry(place).or_insert_with(|| uses.to_vec()) == uses
+    }
+}
+
 /// Every mistake of a recipe, in the order of its files and of their text.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Report {
-    /// The recipe, then those it extends, nearest first, then what the command line sets.
+    /// The recipe, then those it extends, nearest first, each with the files it includes, then what the command line
+    /// sets, then the backbones that it names.
     pub files: Vec<File>,
     /// At least one.
     pub findings: Vec<Finding>,

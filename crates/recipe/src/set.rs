@@ -64,6 +64,7 @@ fn one(root: &mut Node, file: usize, offset: usize, set: &str) -> Result<(), Mis
                     key: Some(key.clone()),
                     span: key.clone(),
                     data: Data::Table([].into()),
+                    via: vec![],
                 })
             }
             (Segment::Index(index), Data::Array(elements)) => {
@@ -91,6 +92,7 @@ fn parsed(file: usize, offset: usize, key: &Span, text: &str) -> Node {
             key: Some(key.clone()),
             span: Span::new(file, offset..offset + text.len()),
             data: Data::String(text.to_owned()),
+            via: vec![],
         },
     }
 }

@@ -16,6 +16,8 @@ pub(crate) struct Node {
     /// The value's bytes.
     pub(crate) span: Span,
     pub(crate) data: Data,
+    /// For what stands in a block: the uses that led to it, innermost first.
+    pub(crate) via: Vec<Span>,
 }
 
 /// What TOML knows.
@@ -36,7 +38,7 @@ pub(crate) enum Data {
 impl Node {
     pub(crate) fn document(file: usize, table: &Spanned<DeTable<'_>>) -> Self {
         let data = Data::Table(entries(file, 0, table.get_ref()));
-        Node { key: None, span: Span::new(file, 0..0), data }
+        Node { key: None, span: Span::new(file, 0..0), data, via: vec![] }
     }
 
     /// A value whose text starts `offset` bytes into the file.
@@ -56,11 +58,23 @@ impl Node {
             }
             DeValue::Table(table) => Data::Table(entries(file, offset, table)),
         };
-        Node { key, span: shifted(file, offset, value.span()), data }
+        Node { key, span: shifted(file, offset, value.span()), data, via: vec![] }
+    }
+
+    /// A string that stands for what was written at `span`.
+    pub(crate) fn string(text: &str, span: Span) -> Self {
+        Node { key: None, span, data: Data::String(text.to_owned()), via: vec![] }
     }
 
     pub(crate) fn table(&self) -> Option<&BTreeMap<String, Node>> {
         match &self.data {
+            Data::Table(entries) => Some(entries),
+            _ => None,
+        }
+    }
+
+    pub(crate) fn table_mut(&mut self) -> Option<&mut BTreeMap<String, Node>> {
+        match &mut self.data {
             Data::Table(entries) => Some(entries),
             _ => None,
         }
@@ -71,10 +85,7 @@ impl Node {
     }
 
     pub(crate) fn get_mut(&mut self, key: &str) -> Option<&mut Node> {
-        match &mut self.data {
-            Data::Table(entries) => entries.get_mut(key),
-            _ => None,
-        }
+        self.table_mut()?.get_mut(key)
     }
 
     pub(crate) fn text(&self) -> Option<&str> {
@@ -86,13 +97,13 @@ impl Node {
 
     /// This node with the child's values laid over it: tables merge, everything else is replaced. A table that
     /// says another `kind` is another thing, and replaces this one as a whole.
-    pub(crate) fn merge(self, child: Node) -> Node {
+    pub(crate) fn merge(self, mut child: Node) -> Node {
         let kind = |node: &Node| node.get("kind").and_then(Node::text).map(ToOwned::to_owned);
         let (old, new) = (kind(&self), kind(&child));
         if new.is_some() && old.is_some() && old != new {
             return child;
         }
-        match (self.data, child.data) {
+        match (self.data, std::mem::replace(&mut child.data, Data::Broken)) {
             (Data::Table(mut merged), Data::Table(entries)) => {
                 for (key, node) in entries {
                     let node = match merged.remove(&key) {
@@ -101,9 +112,9 @@ impl Node {
                     };
                     merged.insert(key, node);
                 }
-                Node { key: child.key, span: child.span, data: Data::Table(merged) }
+                Node { data: Data::Table(merged), ..child }
             }
-            (_, data) => Node { key: child.key, span: child.span, data },
+            (_, data) => Node { data, ..child },
         }
     }
 
@@ -127,18 +138,35 @@ impl Node {
         }
     }
 
+    /// The uses of blocks that led to what stands at a place, innermost first.
+    pub(crate) fn uses(&self, place: &Place) -> &[Span] {
+        let mut node = self;
+        let mut uses = &node.via;
+        for segment in &place.0 {
+            let Some(next) = node.child(segment) else { break };
+            node = next;
+            if !node.via.is_empty() {
+                uses = &node.via;
+            }
+        }
+        uses
+    }
+
+    fn child(&self, segment: &Segment) -> Option<&Node> {
+        match (segment, &self.data) {
+            (Segment::Key(key), Data::Table(entries)) => {
+                entries.get(key).or_else(|| first_variant(entries, key))
+            }
+            (Segment::Index(index), Data::Array(elements)) => elements.get(*index),
+            _ => None,
+        }
+    }
+
     /// The node at a place, or the nearest one around it and false.
     fn find(&self, place: &Place) -> (&Node, bool) {
         let mut node = self;
         for segment in &place.0 {
-            let next = match (segment, &node.data) {
-                (Segment::Key(key), Data::Table(entries)) => {
-                    entries.get(key).or_else(|| first_variant(entries, key))
-                }
-                (Segment::Index(index), Data::Array(elements)) => elements.get(*index),
-                _ => None,
-            };
-            match next {
+            match node.child(segment) {
                 Some(next) => node = next,
                 None => return (node, false),
             }

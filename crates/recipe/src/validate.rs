@@ -52,6 +52,11 @@ pub(crate) fn stage(node: &Node, place: &Place) -> Validation {
     validation
 }
 
+/// Checks a value that stands by itself.
+pub(crate) fn against(schema: &Value, node: &Node) -> Validation {
+    start(schema, node, &Place::default())
+}
+
 fn start(schema: &Value, node: &Node, place: &Place) -> Validation {
     let mut validation = Validation::default();
     validation.check(Schema { node: schema, root: schema, name: None }, node, place);

@@ -4,15 +4,23 @@
 //! `${`, and a `${` that no variable name follows stands for itself. Axes of a sweep are variables whose value differs
 //! between variants; `${matrix.name}` means nothing else than them.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 use network::nearest;
 use plan::{Diagnostic, Place};
 
+use crate::report::Span;
 use crate::tree::{Data, Node};
 
 /// What names an axis and nothing else.
 pub(crate) const MATRIX: &str = "matrix.";
+
+/// In a repeated layer: which repetition it is, counted from 0.
+pub(crate) const INDEX: &str = "index";
+
+/// The same, counted from 1.
+pub(crate) const NUMBER: &str = "number";
 
 /// Values by name.
 pub(crate) type Vars = BTreeMap<String, Data>;
@@ -51,8 +59,15 @@ pub(crate) fn substitute(node: &mut Node, place: &Place, vars: &Vars, diagnostic
             }
         }
         Data::Table(entries) => {
+            // What counts the repetitions of a layer is put in when they are made.
+            let mut counting = Cow::Borrowed(vars);
+            for name in [INDEX, NUMBER].into_iter().filter(|name| !vars.contains_key(*name)) {
+                if entries.contains_key("repeat") {
+                    counting.to_mut().insert(name.to_owned(), Data::String(format!("${{{name}}}")));
+                }
+            }
             for (key, node) in entries {
-                substitute(node, &place.join(key.as_str()), vars, diagnostics);
+                substitute(node, &place.join(key.as_str()), &counting, diagnostics);
             }
         }
         Data::String(text) if text.contains("${") => match replaced(text, vars) {
@@ -66,6 +81,35 @@ pub(crate) fn substitute(node: &mut Node, place: &Place, vars: &Vars, diagnostic
         },
         _ => {}
     }
+}
+
+/// Whether a text counts repetitions by itself.
+pub(crate) fn counts(text: &str) -> bool {
+    pieces(text).iter().any(|piece| matches!(piece, Piece::Variable(INDEX | NUMBER)))
+}
+
+/// Variables that a block's strings take in, each with the bytes of the first; repetitions count themselves.
+pub(crate) fn used(block: &Node) -> BTreeMap<String, Span> {
+    let mut found = BTreeMap::new();
+    let mut open = vec![block];
+    while let Some(node) = open.pop() {
+        match &node.data {
+            Data::Array(elements) => open.extend(elements.iter().rev()),
+            Data::Table(entries) => open.extend(entries.values().rev()),
+            Data::String(text) => {
+                for piece in pieces(text) {
+                    if let Piece::Variable(name) = piece
+                        && ![INDEX, NUMBER].contains(&name)
+                        && !name.starts_with(MATRIX)
+                    {
+                        found.entry(name.to_owned()).or_insert_with(|| node.span.clone());
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+    found
 }
 
 fn unknown_variable(name: &str, place: &Place, vars: &Vars) -> Diagnostic {

@@ -64,6 +64,8 @@ pub enum Outside {
         /// Numbers in a vector.
         width: usize,
     },
+    /// Sizes of the tensors that `load-network` loads, by name.
+    Weights(BTreeMap<String, Vec<usize>>),
 }
 
 /// What one stage's check sees. Facts of stages that are themselves wrong are absent: they have been reported.

@@ -21,13 +21,18 @@ use crate::table::{Params, Reference, Stage};
 pub struct Freeze {
     /// The network.
     pub network: String,
-    /// Parameters whose full name this regex is found in: `token_embed|review_gru`.
+    /// Parameters whose full name this regex is found in: `token_embed|review_gru`; whole modules by their names,
+    /// `layer1|layer2`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub layers: Option<String>,
     /// The last so many layers that have parameters, instead of `layers`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1))]
     pub last: Option<usize>,
+    /// All layers but the last so many that have parameters, instead of `layers`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1))]
+    pub except_last: Option<usize>,
 }
 
 impl Stage for Freeze {
@@ -76,9 +81,16 @@ impl Freeze {
                 match selection.of(&graph) {
                     Ok(names) => Some((network, names)),
                     Err(none) => {
-                        let key = if self.layers.is_some() { "layers" } else { "last" };
+                        let (key, hint) = match (&self.layers, self.last) {
+                            (Some(_), _) => {
+                                ("layers", format!("the nearest are {}", none.nearest.join(", ")))
+                            }
+                            (None, Some(_)) => ("last", "the network has no parameters".to_owned()),
+                            (None, None) => {
+                                ("except-last", "the network has no more layers than that".to_owned())
+                            }
+                        };
                         let message = "this matches no parameter of the network";
-                        let hint = format!("the nearest are {}", none.nearest.join(", "));
                         context.report(
                             Diagnostic::new("freeze-matches-nothing", context.place(key), message).hint(hint),
                         );
@@ -103,7 +115,21 @@ impl Freeze {
     /// # Errors
     /// The key that is wrong, a message and a hint.
     pub fn selection(&self) -> Result<Selection, (&'static str, String, String)> {
-        selection(self.layers.as_deref(), self.last)
+        let given = [self.layers.is_some(), self.last.is_some(), self.except_last.is_some()];
+        match (given.iter().filter(|given| **given).count(), self.except_last) {
+            (0, _) => Err((
+                "",
+                "neither `layers`, `last` nor `except-last` is given".into(),
+                "add layers = \"regex\", last = N or except-last = N".into(),
+            )),
+            (1, Some(count)) => Ok(Selection::ExceptLast(count)),
+            (1, None) => selection(self.layers.as_deref(), self.last),
+            _ => {
+                let key = if self.last.is_some() { "last" } else { "except-last" };
+                let message = "`layers`, `last` and `except-last` exclude each other";
+                Err((key, message.into(), "keep one of them".into()))
+            }
+        }
     }
 }
 
@@ -132,6 +158,6 @@ pub(crate) fn selection(
     }
 }
 
-fn last_line(error: &regex::Error) -> String {
+pub(crate) fn last_line(error: &regex::Error) -> String {
     error.to_string().lines().last().unwrap_or_default().trim_start_matches("error: ").to_owned()
 }

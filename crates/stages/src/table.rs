@@ -11,8 +11,8 @@ use crate::check::Context;
 use crate::fact::Fact;
 use crate::{
     Cluster, Compare, Evaluate, Export, ExtractFeatures, ExtractFrozen, Finetune, Freeze, GradientBoosting,
-    Import, Inputs, Knn, Linear, LoadSubnet, Predict, Preprocess, Project, Train, Tsne, Unfreeze,
-    WordVectors,
+    Import, Inputs, Knn, Linear, LoadNetwork, LoadSubnet, Predict, Preprocess, Project, Train, Tsne,
+    Unfreeze, WordVectors,
 };
 
 /// What every kind's params can do.
@@ -110,6 +110,7 @@ pub enum Params {
     Export(Export),
     Import(Import),
     WordVectors(WordVectors),
+    LoadNetwork(LoadNetwork),
     LoadSubnet(LoadSubnet),
     Freeze(Freeze),
     Unfreeze(Unfreeze),
@@ -206,6 +207,16 @@ pub const KINDS: &[Declaration] = &[
         references: &["path", "data"],
         schema: schema::<WordVectors>,
         decode: |params| decode(params, Params::WordVectors),
+    },
+    Declaration {
+        kind: "load-network",
+        version: 1,
+        summary: "makes a network from layers or a backbone, with weights from a file",
+        draws: true,
+        numeric: false,
+        references: &["path", "data"],
+        schema: schema::<LoadNetwork>,
+        decode: |params| decode(params, Params::LoadNetwork),
     },
     Declaration {
         kind: "load-subnet",
@@ -389,6 +400,7 @@ impl Params {
             Params::Export(_) => "export",
             Params::Import(_) => "import",
             Params::WordVectors(_) => "word-vectors",
+            Params::LoadNetwork(_) => "load-network",
             Params::LoadSubnet(_) => "load-subnet",
             Params::Freeze(_) => "freeze",
             Params::Unfreeze(_) => "unfreeze",
@@ -415,6 +427,7 @@ impl Params {
             Params::Export(params) => params,
             Params::Import(params) => params,
             Params::WordVectors(params) => params,
+            Params::LoadNetwork(params) => params,
             Params::LoadSubnet(params) => params,
             Params::Freeze(params) => params,
             Params::Unfreeze(params) => params,
@@ -454,6 +467,7 @@ impl Params {
             Params::Export(params) => serde_json::to_value(params),
             Params::Import(params) => serde_json::to_value(params),
             Params::WordVectors(params) => serde_json::to_value(params),
+            Params::LoadNetwork(params) => serde_json::to_value(params),
             Params::LoadSubnet(params) => serde_json::to_value(params),
             Params::Freeze(params) => serde_json::to_value(params),
             Params::Unfreeze(params) => serde_json::to_value(params),

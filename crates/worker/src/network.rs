@@ -126,7 +126,8 @@ pub(crate) fn freeze(params: &Freeze, frozen: bool, task: &Task) -> Result<Outco
     finish(stored, task)
 }
 
-fn finish(stored: StoredNetwork, task: &Task) -> Result<Outcome, StageError> {
+/// Writes a network that was not trained.
+pub(crate) fn finish(stored: StoredNetwork, task: &Task) -> Result<Outcome, StageError> {
     let mut outputs = Outputs::new(task);
     let folder = outputs.port("network", ArtifactKind::Network, stored.meta())?;
     stored.write(&folder)?;

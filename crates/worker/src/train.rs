@@ -36,7 +36,7 @@ pub(crate) fn finetune(params: &Finetune, task: &Task, report: Report<'_>) -> Re
     // Replaced and new layers start as a new network's would; all others from their weights.
     let mut weights = Module::new(&network, task.seed, device).or_stage()?.weights().or_stage()?;
     for (name, tensor) in stored.weights {
-        let replaced = params.replace.iter().any(|layer| name.split('.').next() == Some(&layer.name));
+        let replaced = params.replace.iter().any(|layer| layer.owns(&name));
         if !replaced && weights.contains_key(&name) {
             weights.insert(name, tensor);
         }

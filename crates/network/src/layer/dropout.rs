@@ -40,3 +40,19 @@ impl SpatialDropout {
         build.pointwise(Primitive::SpatialDropout { rate: self.rate })
     }
 }
+
+/// In training, sets all values of some rows to zero and scales those of the others up: of a residual branch this leaves
+/// out the branch, Huang et al. 2016. As torchvision's `StochasticDepth` by rows.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub(super) struct StochasticDepth {
+    /// The share of rows.
+    #[schemars(range(min = 0.0, max = 0.99))]
+    rate: f64,
+}
+
+impl StochasticDepth {
+    pub(super) fn lower(&self, build: &mut Builder<'_, '_>) -> Option<()> {
+        build.pointwise(Primitive::StochasticDepth { rate: self.rate })
+    }
+}

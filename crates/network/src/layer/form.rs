@@ -95,6 +95,35 @@ impl Permute {
     }
 }
 
+/// Puts channels of zeros before and behind those of `[batch, channels, height, width]`, or features of vectors and
+/// steps. As PyTorch's `pad`; the shortcut without parameters of He et al. 2016.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub(super) struct PadChannels {
+    /// Channels before.
+    #[serde(default)]
+    #[schemars(range(max = 1000000))]
+    before: usize,
+    /// Channels behind.
+    #[serde(default)]
+    #[schemars(range(max = 1000000))]
+    behind: usize,
+}
+
+impl PadChannels {
+    pub(super) fn lower(&self, build: &mut Builder<'_, '_>) -> Option<()> {
+        let mut signal = build.values("values [batch, features]")?;
+        let (added, axis) = (self.before + self.behind, signal.channel_axis());
+        signal.shape.0[axis] = match signal.channels() {
+            Dim::Size(size) => Dim::Size(size + added),
+            other if added == 0 => other.clone(),
+            other => Dim::Named(format!("{other} + {added}")),
+        };
+        let signal = Signal { directions: 1, ..signal };
+        build.node(Primitive::PadChannels { before: self.before, behind: self.behind }, signal, vec![])
+    }
+}
+
 /// Values whose number does not differ from row to row.
 fn fixed(build: &mut Builder<'_, '_>) -> Option<Signal> {
     let wants = "values of a fixed size";

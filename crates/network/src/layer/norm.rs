@@ -55,7 +55,7 @@ impl Default for BatchNorm {
 }
 
 /// Normalises the last dimension of each row, each step of a sequence on its own, Ba et al. 2016. As PyTorch's
-/// `nn.LayerNorm`.
+/// `nn.LayerNorm`; with `channels` as torchvision's `LayerNorm2d`.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub(super) struct LayerNorm {
@@ -66,13 +66,17 @@ pub(super) struct LayerNorm {
     /// Whether each feature has a weight and a bias.
     #[serde(default = "yes")]
     affine: bool,
+    /// Whether it is the channels of each pixel of an image that are normalised, not the last dimension.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    channels: bool,
 }
 
 impl LayerNorm {
     pub(super) fn lower(&self, build: &mut Builder<'_, '_>) -> Option<()> {
         let signal = features(build)?;
-        let params = affine(self.affine, signal.width(), build);
-        build.node(Primitive::LayerNorm { epsilon: self.epsilon }, signal, params)
+        let axis = if self.channels { signal.channel_axis() } else { signal.shape.0.len() - 1 };
+        let params = affine(self.affine, &signal.shape.0[axis], build);
+        build.node(Primitive::LayerNorm { epsilon: self.epsilon, axis }, signal, params)
     }
 }
 

@@ -30,6 +30,15 @@ pub(super) fn spatial(at: &At<'_>, rate: f64) -> Result<Tensor, Error> {
     Ok(input * random::dropout_mask(&shape, rate, seed, input.device())?)
 }
 
+/// Dropout of whole rows.
+pub(super) fn rows(at: &At<'_>, rate: f64) -> Result<Tensor, Error> {
+    let input = at.tensor();
+    let Some(seed) = seed(at, 0, rate) else { return Ok(input.shallow_clone()) };
+    let mut shape = vec![1; input.dim()];
+    shape[0] = input.size()[0];
+    Ok(input * random::dropout_mask(&shape, rate, seed, input.device())?)
+}
+
 /// The seed of the node's draws, where it draws.
 fn seed(at: &At<'_>, place: u64, rate: f64) -> Option<u64> {
     let Mode::Train { seed, .. } = at.mode else { return None };

@@ -21,6 +21,16 @@ pub(super) fn fold(at: &At<'_>, join: impl Fn(Tensor, &Tensor) -> Tensor) -> Res
     Ok(at.same_steps(at.inputs[1..].iter().fold(first, |all, part| join(all, &part.tensor))))
 }
 
+/// Zeros before and behind the features or channels.
+pub(super) fn pad(at: &At<'_>, before: usize, behind: usize) -> Tensor {
+    let input = at.tensor();
+    let inner = input.dim() - at.node().signal.channel_axis() - 1;
+    let mut sizes = vec![0; 2 * inner];
+    // The last dimension comes first.
+    sizes.extend([before as i64, behind as i64]);
+    input.constant_pad_nd(sizes)
+}
+
 /// Refuses sequences of different lengths.
 fn equal_steps(at: &At<'_>) -> Result<(), Error> {
     let first = &at.inputs[0].lengths;

@@ -31,11 +31,14 @@ pub(super) fn batch(at: &At<'_>, epsilon: f64, momentum: f64) -> Value {
     at.same_steps(steps.zeros_like().index_copy(0, &valid, &found).view_as(input))
 }
 
-/// PyTorch's `LayerNorm` over the last dimension.
-pub(super) fn layer(at: &At<'_>, epsilon: f64) -> Value {
+/// PyTorch's `LayerNorm` over one dimension.
+pub(super) fn layer(at: &At<'_>, epsilon: f64, axis: i64) -> Value {
     let input = at.tensor();
-    let width = input.size().last().copied().unwrap_or(1);
-    at.same_steps(input.layer_norm([width], at.has_param(0), at.has_param(1), epsilon, false))
+    let width = input.size()[axis as usize];
+    // The dimension goes to the end and back; where it is there already nothing moves.
+    let last = input.transpose(axis, -1);
+    let found = last.layer_norm([width], at.has_param(0), at.has_param(1), epsilon, false);
+    at.same_steps(found.transpose(axis, -1))
 }
 
 /// PyTorch's `GroupNorm`, over the valid steps of a sequence; without `groups` its `InstanceNorm`.
