@@ -64,7 +64,7 @@ pub(crate) fn nodes_json(path: &Path) -> Result<Value> {
 /// Trainable values of a node, and those among them that are frozen. Running statistics do not count.
 fn sizes(node: &Node, network: &Network) -> (usize, usize) {
     let mut sizes = (0, 0);
-    for param in node.params.iter().filter(|param| !param.buffer) {
+    for param in node.own_params().filter(|param| !param.buffer) {
         let size: usize = param.shape.iter().map(|dim| dim.size().unwrap_or(0)).product();
         sizes.0 += size;
         sizes.1 += if network.frozen.contains(&param.name) { size } else { 0 };

@@ -6,6 +6,7 @@ use crate::graph::{Initial, Node, Param};
 use crate::layer::{Activation, BatchNorm, Layer};
 use crate::lower::{Lowering, Problem};
 use crate::primitive::Primitive;
+use crate::select::nearest;
 use crate::shape::{Dim, Signal};
 
 /// One layer on its way to nodes.
@@ -123,12 +124,47 @@ impl Builder<'_, '_> {
 
     /// A parameter of the layer.
     pub(crate) fn param(&self, name: &str, shape: Vec<Dim>, initial: Initial) -> Param {
-        Param { name: format!("{}.{name}", self.layer.name), shape, initial, buffer: false }
+        Param { name: format!("{}.{name}", self.layer.name), shape, initial, buffer: false, tied: false }
     }
 
     /// A parameter that has the layer's own name.
     pub(crate) fn own_param(&self, shape: Vec<Dim>, initial: Initial) -> Param {
-        Param { name: self.layer.name.clone(), shape, initial, buffer: false }
+        Param { name: self.layer.name.clone(), shape, initial, buffer: false, tied: false }
+    }
+
+    /// The weight of a linear map or convolution, or its lengths and directions, as PyTorch's `weight_norm` names them.
+    pub(crate) fn weight(&self, shape: Vec<Dim>, initial: Initial, normed: bool) -> Vec<Param> {
+        if !normed {
+            return vec![self.param("weight", shape, initial)];
+        }
+        let mut rows = vec![shape[0].clone()];
+        rows.resize(shape.len(), Dim::Size(1));
+        let name = |part: &str| format!("parametrizations.weight.{part}");
+        vec![
+            self.param(&name("original0"), rows, Initial::Norms),
+            self.param(&name("original1"), shape, initial),
+        ]
+    }
+
+    /// The weight `[rows, width]` of a layer before this one, to be used here too.
+    pub(crate) fn tied(&mut self, layer: &str) -> Option<Param> {
+        let wanted = format!("{layer}.weight");
+        let tables = || {
+            let params = self.lowering.nodes.iter().flat_map(Node::own_params);
+            params.filter(|param| param.shape.len() == 2 && param.name.ends_with(".weight"))
+        };
+        if let Some(found) = tables().find(|param| param.name == wanted) {
+            return Some(Param { tied: true, ..found.clone() });
+        }
+        if self.lowering.is_broken(layer) {
+            return None;
+        }
+        let names = tables().filter_map(|param| param.name.strip_suffix(".weight"));
+        let hint = nearest(layer, names).map(|near| format!("did you mean `{near}`?"));
+        let hint =
+            hint.unwrap_or_else(|| "name an `embedding` or `dense` layer that stands before it".to_owned());
+        let message = format!("there is no layer `{layer}` before this one with a table as weight");
+        self.problem(Some("tied"), "tied-layer", message, Some(hint))
     }
 
     /// A tensor that is saved with the layer and never trained.

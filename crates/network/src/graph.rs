@@ -42,6 +42,8 @@ pub struct Param {
     pub initial: Initial,
     /// True for running statistics: saved, never trained.
     pub buffer: bool,
+    /// Whether it is another layer's, which this one uses too.
+    pub tied: bool,
 }
 
 /// How a parameter starts.
@@ -63,6 +65,8 @@ pub enum Initial {
     Xavier,
     /// Uniform in ±sqrt(6 / fan in).
     Kaiming,
+    /// The length of each row of the node's next parameter.
+    Norms,
 }
 
 /// Whether the layer or parameter `name` belongs to the module, or the layer, `module`.
@@ -70,10 +74,17 @@ pub(crate) fn is_inside(name: &str, module: &str) -> bool {
     name.strip_prefix(module).is_some_and(|rest| rest.starts_with('.'))
 }
 
+impl Node {
+    /// Parameters and buffers without those that are another layer's.
+    pub fn own_params(&self) -> impl Iterator<Item = &Param> {
+        self.params.iter().filter(|param| !param.tied)
+    }
+}
+
 impl Graph {
-    /// Parameters and buffers of all nodes, in node order.
+    /// Parameters and buffers of all nodes, in node order, each with the layer that it is of.
     pub fn params(&self) -> impl Iterator<Item = &Param> {
-        self.nodes.iter().flat_map(|node| &node.params)
+        self.nodes.iter().flat_map(Node::own_params)
     }
 
     /// The node called `name`, or the last node of the layer or module called so: `layer1` is the last of `layer1.0`,
@@ -95,7 +106,18 @@ impl Graph {
     /// The part that `output` needs, and nothing else.
     #[must_use]
     pub fn cut(&self, output: usize) -> Graph {
-        let needed = self.needed(output, |_| false);
+        let mut needed = self.needed(output, |_| false);
+        for index in (0..=output).rev() {
+            // A weight that is used here stays with the layer that it is of.
+            let tied = self.nodes[index].params.iter().filter(|param| param.tied && needed[index]);
+            let owner = |tied: &Param| {
+                self.nodes.iter().position(|node| node.own_params().any(|param| param.name == tied.name))
+            };
+            for owner in tied.filter_map(owner).collect::<Vec<_>>() {
+                let whole = self.needed(owner, |_| false);
+                needed.iter_mut().zip(whole).for_each(|(needed, own)| *needed |= own);
+            }
+        }
         let mut place = vec![usize::MAX; self.nodes.len()];
         let mut nodes = vec![];
         for (index, node) in self.nodes.iter().enumerate().filter(|(index, _)| needed[*index]) {

@@ -190,6 +190,15 @@ impl Op {
         self.kind
     }
 
+    /// The operation with `classes` units where it has as many as the data has classes; `None` where it has not.
+    pub(crate) fn with_classes(&self, classes: usize) -> Option<Op> {
+        let mut keys = self.declared.keys().ok()?;
+        let open = self.kind == "dense" && !keys.contains_key("units") && !keys.contains_key("tied");
+        keys.insert("units".to_owned(), classes.into());
+        let row = KINDS.iter().find(|row| open && row.name() == self.kind)?;
+        row.read(keys).ok()
+    }
+
     /// Adds the layer's nodes, or reports why there are none.
     pub(crate) fn lower(&self, build: &mut Builder<'_, '_>) -> Option<()> {
         self.declared.lower(build)

@@ -86,6 +86,11 @@ impl<'a> Lowering<'a> {
         self.problems.push(Problem { layer: self.index, field, code, message, hint, related: None });
     }
 
+    /// Whether a layer could not be lowered, which has been reported.
+    pub(crate) fn is_broken(&self, layer: &str) -> bool {
+        self.broken.iter().any(|broken| broken == layer)
+    }
+
     fn finish(mut self) -> Result<Graph, Vec<Problem>> {
         let last = self.network.layers.last().map_or("", |layer| layer.name.as_str());
         let output = self.network.output.as_deref().unwrap_or(last);
@@ -143,7 +148,7 @@ impl<'a> Lowering<'a> {
             if !self.names.insert(node.name.clone()) {
                 again.get_or_insert_with(|| node.name.clone());
             }
-            for param in &node.params {
+            for param in node.own_params() {
                 if !self.params.insert(param.name.clone()) {
                     again.get_or_insert_with(|| param.name.clone());
                 }

@@ -156,6 +156,18 @@ impl Network {
         self.layers.push(layer);
     }
 
+    /// The network for data of so many classes: layers that have a unit a class get as many.
+    #[must_use]
+    pub fn with_classes(&self, classes: usize) -> Network {
+        let mut network = self.clone();
+        for layer in &mut network.layers {
+            if let Some(op) = layer.op.with_classes(classes) {
+                layer.op = op;
+            }
+        }
+        network
+    }
+
     /// The network reading data with these columns: sizes are taken over.
     #[must_use]
     pub fn with_inputs(&self, inputs: BTreeMap<String, Input>) -> Network {

@@ -43,7 +43,10 @@ impl Graph {
         let quiet = self.frozen_part(frozen);
         let mut still = self.all_frozen(frozen);
         for (index, node) in self.nodes.iter().enumerate() {
-            let draws = matches!(node.op, Primitive::Dropout { .. } | Primitive::SpatialDropout { .. });
+            let draws = matches!(
+                node.op,
+                Primitive::Dropout { .. } | Primitive::SpatialDropout { .. } | Primitive::StochasticDepth { .. }
+            );
             still[index] &= !draws || quiet[index];
             still[index] &= node.inputs.iter().all(|&input| still[input]);
         }

@@ -29,13 +29,19 @@ pub enum Primitive {
         dropout: f64,
     },
     /// Parameters: `weight [units, features]` and perhaps `bias [units]`.
-    Linear,
+    Linear {
+        /// Whether the weight is two parameters: the length of each row, and a matrix of which only the rows' directions
+        /// count.
+        weight_norm: bool,
+    },
     /// Parameters: `weight [units, channels / groups, kernel...]` and perhaps `bias [units]`.
     Conv {
         /// One an axis: along the steps of a sequence, or what lies behind the channels.
         windows: Vec<Window>,
         /// Parts of the channels that are convolved on their own.
         groups: usize,
+        /// As in `Linear`.
+        weight_norm: bool,
     },
     /// Parameters: `weight`, `bias`; buffers: `running_mean`, `running_var`.
     BatchNorm {
@@ -234,10 +240,13 @@ impl fmt::Display for Primitive {
                 f.write_str(if *bidirectional { ", both directions" } else { "" })?;
                 if *layers > 1 { write!(f, ", {layers} layers") } else { Ok(()) }
             }
-            Primitive::Linear => f.write_str("linear"),
-            Primitive::Conv { windows, groups } => {
+            Primitive::Linear { weight_norm } => write!(f, "linear{}", normed(*weight_norm)),
+            Primitive::Conv { windows, groups, weight_norm } => {
                 write!(f, "conv{}d {}", windows.len(), Windows(windows))?;
-                if *groups > 1 { write!(f, ", {groups} groups") } else { Ok(()) }
+                if *groups > 1 {
+                    write!(f, ", {groups} groups")?;
+                }
+                f.write_str(normed(*weight_norm))
             }
             Primitive::BatchNorm { .. } => f.write_str("batch-norm"),
             Primitive::LayerNorm { .. } => f.write_str("layer-norm"),
@@ -298,6 +307,10 @@ impl fmt::Display for Windows<'_> {
         }
         Ok(())
     }
+}
+
+fn normed(weight_norm: bool) -> &'static str {
+    if weight_norm { ", weight norm" } else { "" }
 }
 
 fn crossed(sizes: &[usize]) -> String {

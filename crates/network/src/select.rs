@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use regex::Regex;
 
-use crate::graph::Graph;
+use crate::graph::{Graph, Node};
 
 /// Parameters by pattern, or by layer counted from the end.
 #[derive(Clone, Debug)]
@@ -74,7 +74,7 @@ impl Selection {
 /// Parameters of layers by their place among those that have any, counted from the end.
 fn of_layers(graph: &Graph, chosen: impl Fn(usize) -> bool) -> BTreeSet<String> {
     let mut layers: Vec<&str> = vec![];
-    for node in graph.nodes.iter().rev().filter(|node| !node.params.is_empty()) {
+    for node in graph.nodes.iter().rev().filter(|node| node.own_params().next().is_some()) {
         if !layers.contains(&node.layer.as_str()) {
             layers.push(&node.layer);
         }
@@ -82,7 +82,7 @@ fn of_layers(graph: &Graph, chosen: impl Fn(usize) -> bool) -> BTreeSet<String> 
     let chosen = layers.iter().enumerate().filter(|(from_end, _)| chosen(*from_end)).map(|(_, layer)| *layer);
     let chosen: BTreeSet<&str> = chosen.collect();
     let nodes = graph.nodes.iter().filter(|node| chosen.contains(node.layer.as_str()));
-    nodes.flat_map(|node| &node.params).map(|param| param.name.clone()).collect()
+    nodes.flat_map(Node::own_params).map(|param| param.name.clone()).collect()
 }
 
 /// The known name that `word` most likely meant; `None` when none is near.

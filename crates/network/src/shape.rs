@@ -5,6 +5,9 @@ use std::fmt;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+/// The description of a size that is the number of the data's classes.
+pub(crate) const CLASSES: &str = "classes of the label";
+
 /// One dimension of a shape.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -28,6 +31,11 @@ impl Dim {
             Dim::Size(size) => Some(*size),
             _ => None,
         }
+    }
+
+    /// Whether it is the number of the data's classes, which only the data will tell.
+    pub fn is_classes(&self) -> bool {
+        matches!(self, Dim::Named(name) if name == CLASSES)
     }
 }
 

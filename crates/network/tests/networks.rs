@@ -274,6 +274,92 @@ fn pictures_whose_size_the_data_will_tell() {
     assert_eq!(network::Shape(graph.params().nth(2).unwrap().shape.clone()).to_string(), "[2, 96]");
 }
 
+#[test]
+fn a_module_is_found_replaced_and_frozen_by_its_name() {
+    let start = network(
+        r#"[{"name": "embed", "kind": "embedding", "units": 8},
+            {"name": "body.0.gru", "kind": "gru", "units": 4},
+            {"name": "body.0.norm", "kind": "layer-norm"},
+            {"name": "body.1.gru", "kind": "gru", "units": 4},
+            {"name": "sum", "kind": "add", "input": ["body.1.gru", "body.0.norm"]},
+            {"name": "pool", "kind": "mean-pool"}]"#,
+    );
+    let graph = start.lower().unwrap();
+    assert_eq!(graph.nodes[graph.find("body.0").unwrap()].name, "body.0.norm");
+    assert_eq!(start.cut("body").unwrap().output.as_deref(), Some("body.1.gru"));
+    let frozen = Selection::Pattern(Regex::new("^body[.]0[.]").unwrap()).of(&graph).unwrap();
+    assert_eq!(frozen.len(), 4 + 2);
+    assert_eq!(Selection::ExceptLast(1).of(&graph).unwrap().len(), 1 + 4 + 2);
+    assert!(Selection::ExceptLast(4).of(&graph).is_err());
+    let short = start.replace(&layers(r#"[{"name": "body.1", "kind": "dense", "units": 4}]"#));
+    assert_eq!(
+        shapes(&short.lower().unwrap())[3..],
+        [
+            "body.0.norm [batch, time, 4]",
+            "body.1 [batch, time, 4]",
+            "sum [batch, time, 4]",
+            "pool [batch, 4]",
+        ]
+    );
+}
+
+/// Names and shapes of `weight_norm(torch.nn.Linear(8, 3))` and of an output that shares its embedding's table.
+#[test]
+fn weights_that_are_two_and_weights_that_are_shared() {
+    let graph = network(
+        r#"[{"name": "embed", "kind": "embedding", "units": 8},
+            {"name": "words", "kind": "dense", "tied": "embed"},
+            {"name": "pool", "kind": "mean-pool", "input": ["embed"]},
+            {"name": "out", "kind": "dense", "units": 3, "weight-norm": true}]"#,
+    );
+    let names = |graph: &Graph| {
+        let params = graph.params().map(|p| format!("{} {}", p.name, network::Shape(p.shape.clone())));
+        params.collect::<Vec<_>>()
+    };
+    assert_eq!(
+        names(&graph.lower().unwrap()),
+        [
+            "embed.weight [1000, 8]",
+            "out.parametrizations.weight.original0 [3, 1]",
+            "out.parametrizations.weight.original1 [3, 8]",
+            "out.bias [3]",
+        ]
+    );
+    // The table stays where only its weight is used.
+    let words = network(
+        r#"[{"name": "embed", "kind": "embedding", "units": 8},
+            {"name": "other", "kind": "embedding", "units": 8, "input": ["review"]},
+            {"name": "words", "kind": "dense", "tied": "embed"}]"#,
+    );
+    let words = words.cut("words").unwrap().lower().unwrap();
+    let all = ["embed.weight [1000, 8]", "other.weight [1000, 8]", "words.bias [1000]"];
+    assert_eq!(names(&words), all);
+    assert_eq!(words.nodes[words.output].signal.shape.to_string(), "[batch, time, 1000]");
+}
+
+#[test]
+fn a_layer_may_have_as_many_units_as_there_are_classes() {
+    let network = network(
+        r#"[{"name": "embed", "kind": "embedding", "units": 8},
+            {"name": "pool", "kind": "mean-pool"},
+            {"name": "out", "kind": "dense"}]"#,
+    );
+    let shape = |network: &Network| shapes(&network.lower().unwrap())[3].clone();
+    assert_eq!(shape(&network), "out [batch, classes of the label]");
+    assert_eq!(shape(&network.with_classes(4)), "out [batch, 4]");
+}
+
+#[test]
+fn the_only_column_is_what_layers_mean_by_input() {
+    let graph = network(
+        r#"[{"name": "embed", "kind": "embedding", "units": 8},
+            {"name": "again", "kind": "embedding", "units": 8, "input": ["input"]},
+            {"name": "sum", "kind": "add", "input": ["embed", "again"]}]"#,
+    );
+    let graph = graph.lower().unwrap();
+    assert_eq!(graph.nodes[graph.nodes[2].inputs[0]].name, "review");
+}
+
 /// A declaration goes out and in again as it was, defaults and all.
 #[test]
 fn layers_are_written_as_they_were_read() {

@@ -239,6 +239,18 @@ impl<'a> At<'a> {
         (self.node().params.len() > index).then(|| self.param(index))
     }
 
+    /// The weight and bias of a linear map or convolution; with weight norm, of lengths and directions (PyTorch's
+    /// `_weight_norm` along the first dimension).
+    fn weight(&self, normed: bool) -> (Tensor, Option<&'a Tensor>) {
+        if !normed {
+            return (self.param(0).shallow_clone(), self.has_param(1));
+        }
+        let (lengths, directions) = (self.param(0), self.param(1));
+        let inner: Vec<i64> = (1..directions.dim() as i64).collect();
+        let norms = directions.square().sum_dim_intlist(inner.as_slice(), true, torch::Kind::Float).sqrt();
+        (directions * (lengths / norms), self.has_param(2))
+    }
+
     /// The first input.
     fn tensor(&self) -> &'a Tensor {
         &self.inputs[0].tensor
@@ -293,8 +305,11 @@ fn compute(at: &mut At<'_>) -> Result<Value, Error> {
             let directions = if *bidirectional { 2 } else { 1 };
             recurrent::run(at, *recurrence, *layers, directions, *dropout)?
         }
-        Primitive::Linear => at.same_steps(at.linear(tensor, at.param(0), at.has_param(1))),
-        Primitive::Conv { windows, groups } => conv::conv(at, windows, *groups),
+        Primitive::Linear { weight_norm } => {
+            let (weight, bias) = at.weight(*weight_norm);
+            at.same_steps(at.linear(tensor, &weight, bias))
+        }
+        Primitive::Conv { windows, groups, weight_norm } => conv::conv(at, windows, *groups, *weight_norm),
         Primitive::BatchNorm { epsilon, momentum } => norm::batch(at, *epsilon, *momentum),
         Primitive::LayerNorm { epsilon, axis } => norm::layer(at, *epsilon, *axis as i64),
         Primitive::GroupNorm { groups, epsilon } => norm::group(at, *groups, *epsilon),

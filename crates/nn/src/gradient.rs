@@ -32,12 +32,16 @@ pub struct RowGradient {
 }
 
 impl Module {
-    /// Embedding tables that training moves, each with the column that is looked up in it.
+    /// Embedding tables that training moves, each with the column that is looked up in it; not those that other layers
+    /// use too, whose gradients are whole.
     pub fn tables(&self) -> Vec<(&str, &str)> {
         let nodes = &self.graph.nodes;
         nodes
             .iter()
-            .filter(|node| node.op == Primitive::Embedding && self.is_trainable(node))
+            .filter(|node| {
+                let own = !node.params.iter().any(|table| self.tied.contains(&table.name));
+                node.op == Primitive::Embedding && self.is_trainable(node) && own
+            })
             .map(|node| (node.params[0].name.as_str(), nodes[node.inputs[0]].name.as_str()))
             .collect()
     }

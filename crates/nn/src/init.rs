@@ -20,11 +20,20 @@ pub(crate) fn draw(seed: u64, name: &str, initial: Initial, shape: &[i64]) -> Ve
         Initial::Zeros => vec![0.0; count],
         Initial::Ones => vec![1.0; count],
         Initial::Constant(value) => vec![value as f32; count],
+        Initial::Norms => unreachable!("they follow from another parameter"),
         Initial::Uniform(bound) => uniform(bound),
         Initial::Xavier => uniform((6.0 / (fan_in + out)).sqrt()),
         Initial::Kaiming => uniform((6.0 / fan_in).sqrt()),
         Initial::Normal(deviation) => (0..count).map(|_| (draws.normal() * deviation) as f32).collect(),
     }
+}
+
+/// The length of each row of the parameter that `draw` makes with these.
+pub(crate) fn norms(seed: u64, name: &str, initial: Initial, shape: &[i64]) -> Vec<f32> {
+    let values = draw(seed, name, initial, shape);
+    let width = shape.iter().skip(1).product::<i64>().max(1) as usize;
+    let length = |row: &[f32]| row.iter().map(|&value| f64::from(value).powi(2)).sum::<f64>().sqrt() as f32;
+    values.chunks(width).map(length).collect()
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use network::{Graph, Network, Node, Param};
+use network::{Graph, Initial, Network, Node, Param};
 use torch::{Device, Kind, Tensor, guard, no_grad_guard};
 
 use crate::error::{Error, Misshapen};
@@ -19,6 +19,8 @@ pub struct Module {
     pub(crate) tensors: BTreeMap<String, Tensor>,
     /// By node: whether it and all that feeds it is frozen.
     pub(crate) frozen_part: Vec<bool>,
+    /// Parameters that several layers use.
+    pub(crate) tied: BTreeSet<String>,
     /// The number format in which training passes multiply.
     pub(crate) products: Kind,
 }
@@ -31,11 +33,16 @@ impl Module {
     pub fn new(network: &Network, seed: u64, device: Device) -> Result<Module, Error> {
         let graph = lowered(network)?;
         let mut tensors = BTreeMap::new();
-        for param in graph.params() {
-            let shape = shape(param)?;
-            let values = init::draw(seed, &param.name, param.initial, &shape);
-            let tensor = guard(|| Tensor::from_slice(&values).reshape(&shape).to_device(device))?;
-            tensors.insert(param.name.clone(), tensor);
+        for node in &graph.nodes {
+            for (at, param) in node.params.iter().enumerate().filter(|(_, param)| !param.tied) {
+                let sizes = shape(param)?;
+                let values = match (param.initial, node.params.get(at + 1)) {
+                    (Initial::Norms, Some(of)) => init::norms(seed, &of.name, of.initial, &shape(of)?),
+                    (initial, _) => init::draw(seed, &param.name, initial, &sizes),
+                };
+                let tensor = guard(|| Tensor::from_slice(&values).reshape(&sizes).to_device(device))?;
+                tensors.insert(param.name.clone(), tensor);
+            }
         }
         Module::assemble(network, graph, tensors, device)
     }
@@ -86,7 +93,10 @@ impl Module {
             }
         }
         let frozen_part = graph.frozen_part(&network.frozen);
-        Ok(Module { network: network.clone(), graph, device, tensors, frozen_part, products: Kind::Float })
+        let tied = graph.nodes.iter().flat_map(|node| &node.params).filter(|param| param.tied);
+        let tied = tied.map(|param| param.name.clone()).collect();
+        let (network, products) = (network.clone(), Kind::Float);
+        Ok(Module { network, graph, device, tensors, frozen_part, tied, products })
     }
 
     /// The same module whose training passes multiply in another number format: linear maps, convolutions and attention.
@@ -180,7 +190,7 @@ impl Module {
             let frozen = |param: &&Param| {
                 if param.buffer { still } else { self.network.frozen.contains(&param.name) }
             };
-            names.extend(node.params.iter().filter(frozen).map(|param| param.name.as_str()));
+            names.extend(node.own_params().filter(frozen).map(|param| param.name.as_str()));
         }
         names.sort_unstable();
         names

@@ -312,6 +312,26 @@ vector("layer-scale", [layer("scale", "layer-scale")], lambda m, x: m.scale * x,
 image("pad-channels", [layer("pad", "pad-channels", before=2, behind=1)], lambda m, x: F.pad(x, (0, 0, 0, 0, 2, 1)))
 vector("pad-channels of vectors", [layer("pad", "pad-channels", behind=3)], lambda m, x: F.pad(x, (0, 3)))
 
+weight_norm = nn.utils.parametrizations.weight_norm
+
+
+class Bias(nn.Module):
+    """What a tied layer has of its own."""
+
+    def __init__(self, units):
+        super().__init__()
+        self.bias = nn.Parameter(torch.rand(units))
+
+
+vector("dense with weight norm", [layer("out", "dense", units=5, weight_norm=True)], lambda m, x: m.out(x),
+       out=weight_norm(nn.Linear(12, 5)))
+image("conv2d with weight norm", [layer("conv", "conv2d", units=6, kernel=3, groups=2, bias=False, weight_norm=True)],
+      lambda m, x: m.conv(x), conv=weight_norm(nn.Conv2d(4, 6, 3, groups=2, bias=False)))
+sequence("conv1d with weight norm", [layer("conv", "conv1d", units=4, kernel=3, padding=1, weight_norm=True)],
+         each(lambda m, x: m.conv(x)), conv=weight_norm(nn.Conv1d(FEATURES, 4, 3, padding=1)))
+sequence("tied", [layer("act", "tanh"), layer("out", "dense", tied="first")],
+         each(lambda m, x: F.linear(x.tanh().transpose(1, 2), m.first.weight, m.out.bias).transpose(1, 2)), out=Bias(9))
+
 if __name__ == "__main__":
     reference = {
         "images": flat(IMAGES), "vectors": flat(VECTORS), "ids": IDS.tolist(), "lengths": LENGTHS, "cases": CASES,

@@ -2,14 +2,16 @@
 
 use std::collections::BTreeMap;
 
-use network::Layer;
+use network::{Layer, Network};
 use plan::{ArtifactKind, Diagnostic, Place};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::check::Context;
 use crate::fact::{Fact, NetworkFact};
+use crate::loss::Loss;
 use crate::table::{Extent, Params, Reference, Stage};
+use crate::target::Target;
 use crate::train::{check_network, check_training, outputs, trained_on};
 use crate::training::Training;
 
@@ -29,6 +31,16 @@ pub struct Finetune {
     /// How it is trained.
     #[serde(flatten)]
     pub training: Training,
+}
+
+impl Finetune {
+    /// What training goes on to minimise where it does not say: what the start was trained for, unless that is for one
+    /// logit and the new head has as many units as there are classes.
+    pub fn loss_of(start: Option<Loss>, network: &Network) -> Option<Loss> {
+        let graph = network.lower().ok();
+        let open = graph.is_some_and(|graph| graph.nodes[graph.output].signal.width().is_classes());
+        start.filter(|loss| !open || loss.target() == Target::Multiclass)
+    }
 }
 
 impl Stage for Finetune {
@@ -71,8 +83,9 @@ impl Stage for Finetune {
             let hint = "freeze less, unfreeze some layers, or replace the last layer";
             context.report(Diagnostic::new("nothing-to-train", context.place("network"), message).hint(hint));
         }
+        let default = Finetune::loss_of(start.loss, &network);
         let loss =
-            check_training(&self.training, start.loss, &data, fits.then_some(&network), "network", context);
+            check_training(&self.training, default, &data, fits.then_some(&network), "network", context);
         outputs(NetworkFact { network: fits.then_some(network), loss, fitted })
     }
 

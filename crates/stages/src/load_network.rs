@@ -186,7 +186,16 @@ impl Stage for LoadNetwork {
         let fits = check_network(&network, context, |problem, place| {
             layer_place(place.join("network").join("layers"), problem, self.network.layers.len())
         });
-        self.check_patterns(network.lower().ok().as_ref(), context);
+        let graph = network.lower().ok();
+        self.check_patterns(graph.as_ref(), context);
+        for (index, layer) in self.network.layers.iter().enumerate() {
+            let mut own = graph.iter().flat_map(Graph::params).filter(|param| layer.owns(&param.name));
+            if own.any(|param| param.shape.iter().any(Dim::is_classes)) {
+                let place = context.inside(["network".into(), "layers".into(), index.into()]);
+                let message = "how many `units`? No data tells the number of classes here";
+                context.report(Diagnostic::new("units", place, message).hint("add `units`"));
+            }
+        }
         vec![("network", Fact::Network(NetworkFact { network: fits.then_some(network), loss: None, fitted }))]
     }
 

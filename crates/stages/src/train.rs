@@ -170,7 +170,10 @@ pub(crate) fn check_training(
         network.and_then(|network| network.lower().ok()).map(|graph| graph.nodes[graph.output].clone())?;
     let shape = &output.signal.shape;
     let units = output.signal.width().size();
-    let loss = loss.or(units.map(|units| Loss::of(Target::of(label.kind, units))))?;
+    // As many as there are classes, which the data will tell.
+    let open = label.kind == LabelKind::Class && output.signal.width().is_classes();
+    let loss = loss.or(units.map(|units| Loss::of(Target::of(label.kind, units))));
+    let loss = loss.or_else(|| open.then(|| Loss::of(Target::Multiclass)))?;
     let wants = match loss.target() {
         Target::Binary => "[batch, 1]: one logit a row",
         Target::Multiclass => "[batch, classes]: one logit a class, at least 2",
@@ -178,7 +181,8 @@ pub(crate) fn check_training(
     let fits = shape.0.len() == 2
         && shape.0[0] == Dim::Batch
         && output.signal.ids.is_none()
-        && units.is_some_and(|units| (loss.target() == Target::Binary) == (units == 1));
+        && (open && loss.target() == Target::Multiclass
+            || units.is_some_and(|units| (loss.target() == Target::Binary) == (units == 1)));
     if !fits {
         let message = format!(
             "{} needs {wants}, but the network ends in `{}` with shape {shape}",

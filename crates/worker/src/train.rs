@@ -21,7 +21,7 @@ use crate::sheets::write_augmented;
 pub(crate) fn train(params: &Train, task: &Task, report: Report<'_>) -> Result<Outcome, StageError> {
     let encoded = artifact(task, "data")?;
     let data = dataset(encoded)?;
-    let network = Network::new(columns(&data), params.network.layers.clone());
+    let network = Network::new(columns(&data), params.network.layers.clone()).with_classes(classes(&data));
     let module = Module::new(&network, task.seed, torch::device(&task.device).or_stage()?).or_stage()?;
     run(module, None, &params.training, encoded, &data, task, report)
 }
@@ -30,8 +30,9 @@ pub(crate) fn finetune(params: &Finetune, task: &Task, report: Report<'_>) -> Re
     let encoded = artifact(task, "data")?;
     let data = dataset(encoded)?;
     let stored = StoredNetwork::open(artifact(task, "network")?)?.reading(encoded)?;
-    let loss = stored.loss;
     let network = stored.network.replace(&params.replace);
+    let loss = Finetune::loss_of(stored.loss, &network);
+    let network = network.with_classes(classes(&data));
     let device = torch::device(&task.device).or_stage()?;
     // Replaced and new layers start as a new network's would; all others from their weights.
     let mut weights = Module::new(&network, task.seed, device).or_stage()?.weights().or_stage()?;
@@ -77,12 +78,17 @@ fn run(
     });
     let too_many = matches!(fitted, Err(train::Error::Classes { .. }));
     let fitted =
-        fitted.or_stage().map_err(|error| if too_many { error.hint(classes(data)) } else { error })?;
+        fitted.or_stage().map_err(|error| if too_many { error.hint(class_names(data)) } else { error })?;
     write(&fitted, loss, training, encoded, data, task)
 }
 
+/// Classes of the label; 1 for a number.
+fn classes(data: &Dataset) -> usize {
+    data.description().label.as_ref().map_or(1, |label| label.classes.len().max(1))
+}
+
 /// The names of all classes: among them a mistyped label, which makes a class of its own, is easily seen.
-fn classes(data: &Dataset) -> String {
+fn class_names(data: &Dataset) -> String {
     data.description().label.as_ref().map_or_else(String::new, |label| {
         format!("the classes in column `{}` are {}", label.column, label.classes.join(", "))
     })

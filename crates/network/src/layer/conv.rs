@@ -40,6 +40,10 @@ pub(super) struct Conv {
     /// Whether a bias is added.
     #[serde(default = "yes")]
     bias: bool,
+    /// Whether the weight is learned as the lengths and the directions of its units' kernels, Salimans and Kingma 2016.
+    /// As PyTorch's `weight_norm`.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    weight_norm: bool,
     /// Batch norm after the convolution.
     #[serde(default)]
     batch_norm: bool,
@@ -72,7 +76,7 @@ impl Conv {
         let (matrix, bias) = Init::or_uniform(self.init, channels.size().unwrap_or(1) * area);
         let mut shape = vec![Dim::Size(self.units), channels];
         shape.extend(windows.iter().map(|window| Dim::Size(window.kernel)));
-        let mut params = vec![build.param("weight", shape, matrix)];
+        let mut params = build.weight(shape, matrix, self.weight_norm);
         if self.bias {
             params.push(build.param("bias", vec![Dim::Size(self.units)], bias));
         }
@@ -80,7 +84,8 @@ impl Conv {
         let axis = signal.channel_axis();
         signal.shape.0[axis] = Dim::Size(self.units);
         let then = Then { batch_norm: self.batch_norm, activation: self.activation, dropout: self.dropout };
-        build.steps(("conv", Primitive::Conv { windows, groups: self.groups }), signal, params, then)
+        let op = Primitive::Conv { windows, groups: self.groups, weight_norm: self.weight_norm };
+        build.steps(("conv", op), signal, params, then)
     }
 
     /// Input channels of one group.
