@@ -27,13 +27,17 @@ const INPUT: &str = "input";
 /// Repetitions that one layer may ask for: more is a slip of the finger.
 const MOST: i128 = 1000;
 
+/// Layers and uses that a network may unfold to, and blocks within blocks.
+const LARGEST: usize = 20_000;
+const DEEPEST: usize = 40;
+
 /// Unfolds every network of the recipe's stages. What is wrong is a finding, and the list that it is in is broken.
 pub(crate) fn unfold(loaded: &mut Loaded) {
     let blocks = loaded.root.get("blocks").and_then(Node::table).cloned().unwrap_or_default();
     let vars = Rc::new(vars::declared(&loaded.root));
     let scope = Scope { blocks: Rc::new(blocks), globals: Rc::clone(&vars), vars, ..Scope::default() };
     let Loaded { root, files, findings, .. } = loaded;
-    let mut unfolding = Unfolding { files, findings, seen: Seen::default(), sound: true };
+    let mut unfolding = Unfolding { files, findings, seen: Seen::default(), sound: true, unfolded: 0 };
     let stages = root.get_mut("stages").and_then(Node::table_mut);
     for stage in stages.into_iter().flat_map(BTreeMap::values_mut) {
         if let Some(network) = stage.get_mut("network").filter(|network| network.get("backbone").is_some()) {
@@ -107,6 +111,8 @@ struct Unfolding<'l> {
     seen: Seen,
     /// Whether nothing was wrong in the network at hand.
     sound: bool,
+    /// Layers and uses of the network at hand so far.
+    unfolded: usize,
 }
 
 fn is_use(element: &Node) -> bool {
@@ -186,7 +192,7 @@ impl Flat {
 impl Unfolding<'_> {
     /// The flat list; `None` after a mistake.
     fn network(&mut self, elements: &[Node], scope: &Scope) -> Option<Vec<Node>> {
-        self.sound = true;
+        (self.sound, self.unfolded) = (true, 0);
         let mut flat = Flat::default();
         self.list(elements, scope, &mut Names::default(), &mut flat);
         self.sound.then_some(flat.layers)
@@ -218,6 +224,9 @@ impl Unfolding<'_> {
         for written in elements {
             let Some(repetitions) = self.repetitions(written, scope) else { continue };
             for repetition in repetitions {
+                if self.is_too_large(written, scope) {
+                    return;
+                }
                 let mut scope = scope.clone();
                 if let Some((index, _)) = repetition {
                     let vars = Rc::make_mut(&mut scope.vars);
@@ -232,6 +241,21 @@ impl Unfolding<'_> {
                 }
             }
         }
+    }
+
+    /// Whether the network has as many layers as one may have, which is reported once.
+    fn is_too_large(&mut self, written: &Node, scope: &Scope) -> bool {
+        self.unfolded += 1;
+        if self.unfolded == LARGEST || scope.within.len() > DEEPEST {
+            let message = "these blocks unfold to too large a network";
+            let hint = format!("at most {LARGEST} layers, and {DEEPEST} blocks within blocks");
+            self.report(
+                &written.span,
+                scope,
+                Diagnostic::new("block-size", Place::default(), message).hint(hint),
+            );
+        }
+        self.unfolded >= LARGEST || scope.within.len() > DEEPEST
     }
 
     /// The repetitions of a layer, one without a number where it says nothing of them; `None` after a mistake.

@@ -91,8 +91,13 @@ pub(crate) fn names() -> impl Iterator<Item = &'static str> {
 /// The layers of a backbone as it is.
 pub(crate) fn layers(name: &str) -> Option<Vec<Layer>> {
     let (mut files, mut findings) = (vec![], vec![]);
-    let mut unfolding =
-        Unfolding { files: &mut files, findings: &mut findings, seen: Seen::default(), sound: true };
+    let mut unfolding = Unfolding {
+        files: &mut files,
+        findings: &mut findings,
+        seen: Seen::default(),
+        sound: true,
+        unfolded: 0,
+    };
     let data = Data::Table([("backbone".to_owned(), Node::string(name, Span::default()))].into());
     let network = Node { data, ..Node::string("", Span::default()) };
     let layers = unfolding.backbone(&network, &Scope::default())?;
@@ -103,7 +108,7 @@ impl Unfolding<'_> {
     /// The layers of a network that names a backbone: the backbone's, its top or a pool, then the network's own. `None`
     /// after a mistake.
     pub(super) fn backbone(&mut self, network: &Node, scope: &Scope) -> Option<Vec<Node>> {
-        self.sound = true;
+        (self.sound, self.unfolded) = (true, 0);
         if !self.is_valid(catalogue::backbone(), network, scope) {
             return None;
         }
