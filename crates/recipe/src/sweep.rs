@@ -82,7 +82,8 @@ pub(crate) fn expand(root: &mut Node) -> (Axes, Vec<Diagnostic>) {
     }
     // Elsewhere an axis has no value; what says so has been reported where it is.
     let elsewhere = axes.vars_without_value(&vars);
-    let others = |key: &&String| !matches!(key.as_str(), "vars" | "matrix" | "folds" | "blocks" | "data" | "stages");
+    let others =
+        |key: &&String| !matches!(key.as_str(), "vars" | "matrix" | "folds" | "blocks" | "data" | "stages");
     for key in root.table().into_iter().flat_map(BTreeMap::keys).filter(others).cloned().collect::<Vec<_>>() {
         if let Some(axis) = root.get(&key).and_then(|node| axes.mentioned(node).first().copied()) {
             let message =

@@ -1,13 +1,13 @@
 //! The values of a block's variables in one of its uses.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use network::nearest;
 use plan::{Diagnostic, Place};
 
 use super::{Element, Scope, Unfolding};
 use crate::tree::{Data, Node};
-use crate::vars;
+use crate::vars::{self, Vars};
 use crate::words::list;
 
 impl Unfolding<'_> {
@@ -18,7 +18,7 @@ impl Unfolding<'_> {
         name: &str,
         block: &Node,
         scope: &Scope,
-    ) -> Option<BTreeMap<String, Data>> {
+    ) -> Option<Vars> {
         let table = |node: &'_ Node, key: &str| node.get(key).and_then(Node::table).cloned();
         let own = table(block, "vars").unwrap_or_default();
         let with = table(&element.node, "with").unwrap_or_default();
@@ -26,7 +26,7 @@ impl Unfolding<'_> {
         let before = std::mem::replace(&mut self.sound, true);
         let known = || used.keys().chain(own.keys()).map(String::as_str);
         let mut mistyped = BTreeSet::new();
-        let mut vars = BTreeMap::clone(&scope.globals);
+        let mut vars = Vars::clone(&scope.globals);
         for (key, value) in &with {
             if !known().any(|known| known == key) {
                 let near = nearest(key, known());
