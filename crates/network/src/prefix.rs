@@ -45,7 +45,9 @@ impl Graph {
         for (index, node) in self.nodes.iter().enumerate() {
             let draws = matches!(
                 node.op,
-                Primitive::Dropout { .. } | Primitive::SpatialDropout { .. } | Primitive::StochasticDepth { .. }
+                Primitive::Dropout { .. }
+                    | Primitive::SpatialDropout { .. }
+                    | Primitive::StochasticDepth { .. }
             );
             still[index] &= !draws || quiet[index];
             still[index] &= node.inputs.iter().all(|&input| still[input]);

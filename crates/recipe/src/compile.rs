@@ -15,7 +15,7 @@ use crate::report::{Failure, File, Finding, Report, Seen, Span};
 use crate::sources::{self, Search};
 use crate::sweep::{self, Axes};
 use crate::tree::Node;
-use crate::{blocks, validate, weights};
+use crate::{blocks, pretrained, validate};
 
 /// What stands beside a recipe on the command line.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -278,7 +278,7 @@ impl Checker<'_> {
             if let (Params::LoadNetwork(load), Some(Outside::Weights(shapes))) =
                 (&params[name], sources.outside.get(name))
             {
-                weights::check(name, load, &outputs, shapes, self.diagnostics);
+                pretrained::check(name, load, &outputs, shapes, self.diagnostics);
             }
             facts.insert(name.clone(), outputs);
         }

@@ -15,6 +15,7 @@ mod editor;
 mod hoist;
 mod input;
 mod load;
+mod pretrained;
 mod reference;
 mod references;
 mod report;
@@ -24,7 +25,6 @@ mod sweep;
 mod tree;
 mod validate;
 mod vars;
-mod weights;
 mod words;
 
 pub use compile::{Compiled, Facts, Options, compile, compile_text};

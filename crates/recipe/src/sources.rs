@@ -10,11 +10,11 @@ use stages::{Imported, LabelFact, Outside, Params, SourceFact};
 use weights::WordVectors;
 
 use crate::load::reason;
+use crate::pretrained;
 use crate::references::OUTSIDE;
 use crate::report::File;
 use crate::set::SET_FILE;
 use crate::tree::Node;
-use crate::weights;
 
 /// Where files are looked for: beside the recipe that names them, then in each data folder.
 pub(crate) struct Search<'a> {
@@ -176,7 +176,7 @@ impl Search<'_> {
         let found = self.find(&place, path, folder)?.swap_remove(0);
         let outside = match params {
             Params::Import(_) => Outside::Network(import(&place, &found)?),
-            Params::LoadNetwork(load) => Outside::Weights(weights::shapes(&place, load, &found)?),
+            Params::LoadNetwork(load) => Outside::Weights(pretrained::shapes(&place, load, &found)?),
             _ => Outside::Vectors { width: vectors(&place, &found)? },
         };
         Ok((outside, found))
