@@ -85,6 +85,12 @@ pub enum Error {
         /// What it should hold.
         kind: &'static str,
     },
+    /// A file that should be a picture is not called so.
+    #[error("{}: the file's name is not that of a picture", path.display())]
+    NotAPicture {
+        /// The file.
+        path: PathBuf,
+    },
     /// The folder of a class holds no picture.
     #[error("{}: the class's folder holds no picture", path.display())]
     EmptyClass {
@@ -678,6 +684,9 @@ impl Error {
             Self::NotALevel { .. } => "pixels are whole numbers of 0 to 255".into(),
             Self::IdxOrder { .. } => {
                 "name each file of pictures, and after it that of its labels: path = [\"train-images-idx3-ubyte\", \"train-labels-idx1-ubyte\"]".into()
+            }
+            Self::NotAPicture { .. } => {
+                "a folder of pictures, an archive of one, or a .jpg, .png, .gif, .bmp or .webp is read".into()
             }
             Self::EmptyClass { .. } => "put pictures into it (JPEG, PNG, GIF, BMP, WebP), or remove it".into(),
             Self::NoLabelInName { .. } => "make the pattern match every picture, or keep others elsewhere".into(),

@@ -32,6 +32,9 @@ pub(crate) fn read(path: &Path, source: &Source, table: &mut Builder) -> Result<
     let columns = columns(path, source)?;
     let pattern = source.label_pattern.as_deref().and_then(|pattern| label_pattern(pattern).ok());
     let archive = is_archive(&path.to_string_lossy());
+    if !archive && path.is_file() && !images::is_picture(&path.to_string_lossy()) {
+        return Err(Error::NotAPicture { path: path.into() });
+    }
     let (root, all) = match (archive, path.parent(), path.file_name()) {
         (true, ..) => (path, packed::members(path, source)?),
         (false, Some(folder), Some(name)) if path.is_file() => {

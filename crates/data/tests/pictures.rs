@@ -336,3 +336,81 @@ fn the_same_bytes_on_any_number_of_threads() {
     fs::write(work.path("out").join(PICTURES_FILE), &files[0][0][..files[0][0].len() - 1]).unwrap();
     assert!(Dataset::open(&work.path("out")).is_err());
 }
+
+/// The numbers of a row with levels as they are.
+fn levels(dataset: &Dataset, row: u32) -> Vec<f32> {
+    dataset.image_batch("image", &[row], None).unwrap().unwrap().values
+}
+
+#[test]
+fn tables_hold_pixels_themselves() {
+    let work = Work::new();
+    let pixels = |height: u32, width: u32, channels: u32| {
+        json!({
+            "path": "t.csv", "format": "csv",
+            "pixels": { "columns": r"p\d", "height": height, "width": width, "channels": channels },
+        })
+    };
+    let plain = json!([{ "rescale": { "scale": 1.0 } }]);
+    work.put("t.csv", b"p0,p1,label,p2,p3,p4,p5\n0,64,a,128,255,1,2\n255,128,b,64,0.0,3,4\n");
+    let (dataset, _) = work.encode(&work.source(pixels(2, 3, 1)), "image", &plain).unwrap();
+    assert_eq!(levels(&dataset, 0), [0.0, 64.0, 128.0, 255.0, 1.0, 2.0]);
+    // The channels of a pixel stand together in the table, and apart in a batch.
+    let (dataset, _) = work.encode(&work.source(pixels(1, 2, 3)), "image", &plain).unwrap();
+    assert_eq!(levels(&dataset, 1), [255.0, 0.0, 128.0, 3.0, 64.0, 4.0]);
+    let mut filtered = pixels(2, 3, 1);
+    filtered["where"] = json!([{ "column": "label", "one-of": ["b"] }]);
+    let table = work.table(&work.source(filtered)).unwrap();
+    assert_eq!((table.rows(), table.cell(0, 7)), (1, "1"));
+    let paths = [work.path("t.csv")];
+    let error = header_of(&paths, &work.source(pixels(2, 2, 1))).unwrap_err();
+    assert!(error.to_string().ends_with(r"6 columns match `p\d`, and a picture has 4 numbers"), "{error}");
+    for (cell, line) in [("256", 2), ("-1", 3), ("0.5", 3), ("", 2)] {
+        let mut rows = ["0,0,a,0,0,0,0".to_owned(), "0,0,b,0,0,0,0".to_owned()];
+        rows[line - 2] = format!("0,0,a,0,{cell},0,0");
+        work.put("t.csv", format!("p0,p1,label,p2,p3,p4,p5\n{}\n", rows.join("\n")).as_bytes());
+        let says = work.refused(&work.source(pixels(2, 3, 1)), &plain);
+        assert!(
+            says.starts_with(&format!("t.csv:{line}:9: `{cell}` in column `p3` is not a level")),
+            "{says}"
+        );
+    }
+}
+
+#[test]
+fn idx_files_are_pictures_and_labels() {
+    let work = Work::new();
+    let pictures = |count: u8| {
+        let head = [0, 0, 8, 3, 0, 0, 0, count, 0, 0, 0, 1, 0, 0, 0, 2];
+        [head.as_slice(), &(0..2 * count).collect::<Vec<u8>>()].concat()
+    };
+    let labels = |labels: &[u8]| [&[0, 0, 8, 1, 0, 0, 0, labels.len() as u8], labels].concat();
+    work.put("a-images", &pictures(3));
+    work.put("a-labels", &labels(&[7, 3, 7]));
+    work.put("b-images", &pictures(2));
+    work.put("b-labels", &labels(&[3, 3]));
+    let plain = json!([{ "rescale": { "scale": 1.0 } }]);
+    let source = |paths: &[&str]| work.source(json!({ "path": paths, "format": "idx" }));
+    let all = source(&["a-images", "a-labels", "b-images", "b-labels"]);
+    let (dataset, _) = work.encode(&all, "image", &plain).unwrap();
+    assert_eq!(
+        (dataset.rows(), levels(&dataset, 1), levels(&dataset, 4)),
+        (5, vec![2.0, 3.0], vec![2.0, 3.0])
+    );
+    // The classes are 3 and 7.
+    assert_eq!(dataset.label_batch(&[0, 1, 2, 3, 4]).unwrap(), Labels::Class(vec![1, 0, 1, 0, 0]));
+    assert_eq!(work.table(&source(&["a-images"])).unwrap().names(), ["image"]);
+    let says = |paths: &[&str]| work.refused(&source(paths), &plain);
+    assert!(
+        says(&["a-labels", "a-images"])
+            .starts_with("a-labels: files of pictures and of labels do not come in turn")
+    );
+    assert!(
+        says(&["a-images", "a-labels", "b-images"]).starts_with("b-images: files of pictures and of labels")
+    );
+    assert!(says(&["a-images", "b-labels"]).starts_with("b-labels: 2 labels for 3 pictures"));
+    work.put("c-images", &pictures(3)[..18]);
+    assert!(
+        says(&["c-images", "a-labels"]).starts_with("c-images: the IDX file says [3, 1, 2] and has 2 bytes")
+    );
+}

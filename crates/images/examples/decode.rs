@@ -5,7 +5,8 @@ use std::error::Error;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use images::{Chain, Interpolation, Limits, Resize, Sample, Short, Transform, in_order, read};
+use images::{Chain, Interpolation, Limits, Resize, Sample, Short, Transform, read};
+use rayon::prelude::*;
 
 fn main() -> Result<(), Box<dyn Error>> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -26,19 +27,13 @@ fn main() -> Result<(), Box<dyn Error>> {
     let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build()?;
     for _ in 0..rounds {
         let start = Instant::now();
-        let sum = pool.install(|| -> Result<f64, images::Error> {
-            let pictures = in_order(paths.iter().enumerate(), 8 * threads, |(row, path)| {
-                let name = path.display().to_string();
-                let sample = Sample { seed: 0, epoch: 0, row: row as u64 };
-                let picture = chain.apply(read(path, &limits)?, sample, &name, &limits)?;
-                Ok(chain.numbers(&picture.to_rgb()))
-            });
-            let mut sum = 0.0;
-            for numbers in pictures {
-                sum += f64::from(numbers?.iter().sum::<f32>());
-            }
-            Ok(sum)
-        })?;
+        let numbers = |path: &PathBuf| -> Result<f64, images::Error> {
+            let sample = Sample { seed: 0, epoch: 0, row: 0 };
+            let picture = chain.apply(read(path, &limits)?, sample, &path.display().to_string(), &limits)?;
+            Ok(f64::from(chain.numbers(&picture.to_rgb()).iter().sum::<f32>()))
+        };
+        let sums: Result<Vec<f64>, images::Error> = pool.install(|| paths.par_iter().map(numbers).collect());
+        let sum: f64 = sums?.iter().sum();
         let seconds = start.elapsed().as_secs_f64();
         println!("{} pictures, {:.1} a second, sum {sum:.0}", paths.len(), paths.len() as f64 / seconds);
     }

@@ -17,7 +17,6 @@ mod picture;
 mod resample;
 mod sheet;
 mod size;
-mod stream;
 mod transform;
 
 pub use chain::{Chain, Problem, Sample, Shape};
@@ -26,7 +25,6 @@ pub use error::Error;
 pub use idx::Idx;
 pub use picture::Picture;
 pub use sheet::{Tile, plane, sheet};
-pub use stream::in_order;
 pub use transform::{
     CenterCrop, Erase, Interpolation, Normalise, Preset, RandomResizedCrop, Rescale, Resize, Rotate, Shift,
     Short, Statistics, Transform, Zoom,

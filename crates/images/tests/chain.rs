@@ -1,9 +1,7 @@
-//! Chains, streams, IDX files and sheets.
+//! Chains, IDX files and sheets.
 #![expect(clippy::unwrap_used, reason = "a failure here fails the test")]
 
-use std::sync::atomic::{AtomicUsize, Ordering};
-
-use images::{Chain, Idx, Limits, Picture, Sample, Shape, Tile, Transform, decode, in_order, sheet};
+use images::{Chain, Idx, Limits, Picture, Sample, Shape, Tile, Transform, decode, sheet};
 use serde_json::{Value, json};
 
 fn transforms(chain: Value) -> Vec<Transform> {
@@ -118,21 +116,6 @@ fn a_resize_that_makes_too_much_is_refused() {
         error.to_string(),
         "thin.png: 3010560000 pixels after resizing, more than the limit of 128000000"
     );
-}
-
-#[test]
-fn results_come_in_order_and_in_bounded_memory() {
-    let begun = AtomicUsize::new(0);
-    let mut most = 0;
-    let results = in_order(0..1000usize, 16, |at| {
-        begun.fetch_add(1, Ordering::SeqCst);
-        at * at
-    });
-    for (at, square) in results.enumerate() {
-        assert_eq!(square, at * at);
-        most = most.max(begun.load(Ordering::SeqCst) - at);
-    }
-    assert_eq!(most, 16);
 }
 
 #[test]

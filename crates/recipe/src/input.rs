@@ -6,13 +6,16 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use data::{LabelKind, Source};
+use data::{Format, LabelKind, Source};
 use network::nearest;
 use plan::Plan;
 use stages::{Context, Fact, Params, Predict, Preprocess, SourceFact};
 
 use crate::compile::{Compiled, Facts, inputs, planned};
 use crate::sources;
+
+/// The column of a folder of pictures that its folders say.
+const LABEL: &str = "label";
 
 /// Why there is no prediction on a new file.
 #[derive(Debug, thiserror::Error)]
@@ -145,10 +148,20 @@ impl Rewrite<'_> {
             return Ok(name);
         }
         let data = self.source(stage, preprocess)?;
+        let mut rename = preprocess.rename.clone();
+        // Folders of new pictures need not be classes: whatever they are called, it is no label.
+        let source = self.sources.iter().find(|(name, _)| *name == data).map(|(_, fact)| fact);
+        let labelled = |fact: &&SourceFact| {
+            fact.source.format == Some(Format::Pictures)
+                && fact.columns.iter().flatten().any(|column| column == LABEL)
+        };
+        if source.filter(labelled).is_some() {
+            rename.insert(LABEL.to_owned(), self.renamed(LABEL));
+        }
         let encoded = Preprocess {
             data,
             fitted: Some(stage.to_owned()),
-            rename: preprocess.rename.clone(),
+            rename,
             label: None,
             label_kind: LabelKind::default(),
             columns: BTreeMap::new(),
@@ -169,7 +182,8 @@ impl Rewrite<'_> {
         // Every row is wanted. How a file is written is the recipe's to say only of files of its own format.
         let mut source = Source { format, id: declared.id.clone(), ..Source::new(text.clone()) };
         if format == declared.declared_format() {
-            let none = Source { split: None, filter: vec![], member: None, ..declared.clone() };
+            let none =
+                Source { split: None, filter: vec![], member: None, label_pattern: None, ..declared.clone() };
             source = Source { path: source.path, format, id: source.id, ..none };
         }
         let derive = std::mem::take(&mut source.derive);

@@ -99,6 +99,30 @@ pub struct Evaluation {
     pub scores: Option<Scores>,
     /// The worst mistakes, worst first.
     pub mistakes: Vec<Mistake>,
+    /// Of pictures, the sheet of the worst mistakes: a PNG.
+    pub sheet: Option<Vec<u8>>,
+}
+
+impl Evaluation {
+    /// The sheet in the form that a page has within itself.
+    fn embedded(&self) -> Option<String> {
+        Some(format!("data:image/png;base64,{}", base64(self.sheet.as_ref()?)))
+    }
+}
+
+/// Bytes as text (RFC 4648).
+fn base64(bytes: &[u8]) -> String {
+    const LETTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let mut text = String::with_capacity(bytes.len().div_ceil(3) * 4);
+    for three in bytes.chunks(3) {
+        let byte = |at: usize| u32::from(three.get(at).copied().unwrap_or(0));
+        let word = byte(0) << 16 | byte(1) << 8 | byte(2);
+        for at in 0..4 {
+            let letter = LETTERS[(word >> (18 - 6 * at)) as usize & 63];
+            text.push(if at <= three.len() { char::from(letter) } else { '=' });
+        }
+    }
+    text
 }
 
 /// A row that a model was wrong about.
@@ -262,5 +286,17 @@ fn value_text(value: f64) -> String {
         _ if whole => format!("{value:.0}"),
         0.001..1000.0 => format!("{value:.4}"),
         _ => four_digits(value),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn bytes_become_text_as_rfc_4648_has_it() {
+        for (bytes, text) in
+            [("", ""), ("f", "Zg=="), ("fo", "Zm8="), ("foo", "Zm9v"), ("foobar", "Zm9vYmFy")]
+        {
+            assert_eq!(super::base64(bytes.as_bytes()), text);
+        }
     }
 }

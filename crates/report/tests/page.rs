@@ -46,6 +46,7 @@ fn page(text: &str) -> Page {
                 notes: vec![text()],
                 scores: Some(scores),
                 mistakes: vec![mistake],
+                sheet: None,
             },
             Evaluation {
                 name: text(),
@@ -54,6 +55,7 @@ fn page(text: &str) -> Page {
                 notes: vec![],
                 scores: Some(Scores::Numbers { labels: vec![1.0, 2.0], values: vec![1.5, 2.5] }),
                 mistakes: vec![],
+                sheet: None,
             },
         ],
         importances: vec![Importances { stage: text(), columns: vec![(text(), 3.0), ("b".into(), 1.0)] }],

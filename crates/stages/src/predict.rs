@@ -92,3 +92,20 @@ impl Predict {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::ClassNames;
+
+    #[test]
+    fn imagenet_has_its_classes_in_order() {
+        let names = ClassNames::Imagenet.names();
+        assert_eq!(names.len(), 1000);
+        // As in the challenge's synset list: n01440764, n02099601, n03063599, n15075141.
+        for (class, name) in
+            [(0, "tench"), (207, "golden retriever"), (504, "coffee mug"), (999, "toilet tissue")]
+        {
+            assert_eq!(names[class], name);
+        }
+    }
+}

@@ -21,8 +21,9 @@ const MISTAKES: usize = 24;
 /// Pictures on a plane, and the pixels of their longer side.
 const THUMBNAILS: usize = 2000;
 const THUMBNAIL: usize = 40;
-/// Pixels of a tile's side.
+/// Pixels of a tile's side; more where the label is a class and what it was taken for.
 const SIDE: usize = 112;
+const WIDE: usize = 176;
 
 /// The columns of pictures.
 pub(crate) fn columns(data: &Dataset) -> Vec<String> {
@@ -40,7 +41,7 @@ pub(crate) fn write_samples(folder: &Path, data: &Dataset) -> Result<(), StageEr
             let label = class(data, row).unwrap_or_else(|| data.source_row(row).to_string());
             Ok(Tile { label, picture: picture(data, &column, row, None)? })
         });
-        draw(folder, &file, &tiles.collect::<Result<Vec<_>, StageError>>()?, 8)?;
+        draw(folder, &file, &tiles.collect::<Result<Vec<_>, StageError>>()?, 8, SIDE)?;
     }
     Ok(())
 }
@@ -71,7 +72,7 @@ pub(crate) fn write_augmented(
                 tiles.push(Tile { label: format!("epoch {epoch}"), picture });
             }
         }
-        draw(folder, &file, &tiles, 1 + EPOCHS as usize)?;
+        draw(folder, &file, &tiles, 1 + EPOCHS as usize, SIDE)?;
     }
     Ok(())
 }
@@ -92,10 +93,10 @@ pub(crate) fn write_mistakes(folder: &Path, scored: &Scored, labels: &[i32]) -> 
     }
     for (file, column) in named("mistakes", &scored.data) {
         let tiles = wrong.iter().map(|&(sure, at, chosen)| {
-            let label = format!("{}: {} {sure:.2}", scored.class(labels[at] as u32), scored.class(chosen));
+            let label = format!("{} as {} {sure:.2}", scored.class(labels[at] as u32), scored.class(chosen));
             Ok(Tile { label, picture: picture(&scored.data, &column, scored.rows[at], None)? })
         });
-        draw(folder, &file, &tiles.collect::<Result<Vec<_>, StageError>>()?, 6)?;
+        draw(folder, &file, &tiles.collect::<Result<Vec<_>, StageError>>()?, 5, WIDE)?;
     }
     Ok(())
 }
@@ -111,7 +112,7 @@ pub(crate) fn write_predictions(folder: &Path, scored: &Scored) -> Result<(), St
             let label = format!("{} {sure:.2}", scored.class(chosen));
             Ok(Tile { label, picture: picture(&scored.data, &column, row, None)? })
         });
-        draw(folder, &file, &tiles.collect::<Result<Vec<_>, StageError>>()?, 8)?;
+        draw(folder, &file, &tiles.collect::<Result<Vec<_>, StageError>>()?, 8, SIDE)?;
     }
     Ok(())
 }
@@ -148,7 +149,7 @@ pub(crate) fn write_nearest(folder: &Path, data: &Dataset, features: &Features) 
                 tiles.push(Tile { label, picture: picture(data, &column, near, None)? });
             }
         }
-        draw(folder, &file, &tiles, 1 + EPOCHS as usize)?;
+        draw(folder, &file, &tiles, 1 + EPOCHS as usize, SIDE)?;
     }
     Ok(())
 }
@@ -173,7 +174,7 @@ pub(crate) fn write_thumbnails(
 }
 
 /// The file of each column's sheet: the column is named where there are several.
-pub(crate) fn named(sheet: &str, data: &Dataset) -> Vec<(String, String)> {
+fn named(sheet: &str, data: &Dataset) -> Vec<(String, String)> {
     let columns = columns(data);
     let several = columns.len() > 1;
     let file = |column: &str| if several { format!("{sheet}-{column}.png") } else { format!("{sheet}.png") };
@@ -181,7 +182,7 @@ pub(crate) fn named(sheet: &str, data: &Dataset) -> Vec<(String, String)> {
 }
 
 /// A picture as a batch sees it.
-pub(crate) fn picture(
+fn picture(
     data: &Dataset,
     column: &str,
     row: u32,
@@ -192,14 +193,14 @@ pub(crate) fn picture(
 }
 
 /// Writes a sheet of so many columns.
-pub(crate) fn draw(folder: &Path, file: &str, tiles: &[Tile], columns: usize) -> Result<(), StageError> {
+fn draw(folder: &Path, file: &str, tiles: &[Tile], columns: usize, side: usize) -> Result<(), StageError> {
     let png =
-        sheet(tiles, columns, SIDE).map_err(|error| StageError::new(Blame::Stage, error.to_string()))?;
+        sheet(tiles, columns, side).map_err(|error| StageError::new(Blame::Stage, error.to_string()))?;
     write(folder, file, png)
 }
 
 /// The name of a row's class.
-pub(crate) fn class(data: &Dataset, row: u32) -> Option<String> {
+fn class(data: &Dataset, row: u32) -> Option<String> {
     let label = data.description().label.as_ref()?;
     match data.label_batch(&[row])? {
         Labels::Class(of) => label.classes.get(*of.first()? as usize).cloned(),

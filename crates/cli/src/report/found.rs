@@ -124,6 +124,12 @@ impl Made {
         self.files(store, port)?.get(name).map(|path| artifact::json(path)).transpose()
     }
 
+    /// A file of one of its artifacts.
+    pub(crate) fn bytes(&self, store: &Store, port: &str, name: &str) -> Result<Option<Vec<u8>>> {
+        let read = |path: &PathBuf| std::fs::read(path).map_err(|error| Failure::file("read", path, &error));
+        self.files(store, port)?.get(name).map(read).transpose()
+    }
+
     /// Training's numbers as (part, metric, values by epoch), and the epoch that was kept.
     pub(crate) fn history(&self, store: &Store) -> Result<Option<History>> {
         let Some(document) = self.json(store, "history", "history.json")? else { return Ok(None) };

@@ -256,6 +256,7 @@ fn evaluation(store: &Store, found: &Found, made: &Made, sources: &mut Sources) 
         notes: how(&document),
         scores,
         mistakes,
+        sheet: made.bytes(store, "metrics", "mistakes.png")?,
     })
 }
 

@@ -43,6 +43,12 @@ data = "views"
 kind = "predict"
 model = "net"
 data = "views"
+
+[stages.likeliest]
+kind = "predict"
+model = "net"
+data = "views"
+top = 2
 "#;
 
 fn session() -> Session {
@@ -72,6 +78,22 @@ fn a_folder_of_pictures_becomes_a_network_and_its_predictions() {
     assert_eq!(one.code, Some(0), "{}", one.stderr);
     let lines: Vec<&str> = one.stdout.lines().collect();
     assert_eq!((lines[0], lines.len()), ("id,score,class", 2), "{}", one.stdout);
+    let top = session.call("predict recipe.toml likeliest --input pets/dog/dog.0.webp").stdout;
+    let cells: Vec<&str> = top.lines().nth(1).unwrap().split(',').collect();
+    assert!(top.starts_with("id,class 1,probability 1,class 2,probability 2\n"), "{top}");
+    let probability = |at: usize| cells[at].parse::<f64>().unwrap();
+    assert!(probability(2) >= 0.5 && (probability(2) + probability(4) - 1.0).abs() < 1e-6, "{top}");
+    assert!([cells[1], cells[3]].contains(&"cat") && [cells[1], cells[3]].contains(&"dog"), "{top}");
+    // Folders of new pictures are no classes.
+    session.copy("new/2024", &session.path("pets/dog"));
+    let all = session.call("predict recipe.toml said --input new");
+    assert_eq!((all.code, all.stdout.lines().count()), (Some(0), 2), "{}{}", all.stdout, all.stderr);
+    let other = session.call("predict recipe.toml said --input recipe.toml");
+    assert!(
+        other.stderr.contains("recipe.toml: the file's name is not that of a picture"),
+        "{}",
+        other.stderr
+    );
     let two = session.call("predict recipe.toml said --input pets/cat");
     assert_eq!(two.stdout.lines().count(), 3, "{}{}", two.stdout, two.stderr);
 }
