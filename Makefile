@@ -19,9 +19,10 @@ endif
 export OMP_WAIT_POLICY ?= passive
 
 PIPELINE := target/release/pipeline
+ROWS := target/release/examples/rows
 
 .DEFAULT_GOAL := help
-.PHONY: help quickstart build test lint deny libtorch libtorch-cuda bench tables flagship clean-store requirements data
+.PHONY: help quickstart build test lint deny libtorch libtorch-cuda bench bench-rows tables flagship clean-store requirements data
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
@@ -55,9 +56,12 @@ libtorch: requirements ## Install libtorch and LightGBM into .libtorch/ and .lig
 libtorch-cuda: requirements ## Add libtorch's CUDA libraries (2.5 GB to download, 3 GB on disk)
 	@$(PYTHON) scripts/install-libtorch --cuda
 
-bench: data build $(BENCH_SETUP) ## Measure against pandas, PyTorch and scikit-learn: make bench DATA=folder
-	$(BENCH_PYTHON) benches/run.py --data-dir $(DATA) --pipeline $(PIPELINE)
+bench: data build $(ROWS) $(BENCH_SETUP) ## Measure against pandas, polars, PyTorch, scikit-learn: make bench DATA=folder
+	$(BENCH_PYTHON) benches/run.py --data-dir $(DATA) --pipeline $(PIPELINE) --rows $(ROWS)
 	$(BENCH_PYTHON) benches/hoisting.py --data-dir $(DATA) --pipeline $(PIPELINE)
+
+bench-rows: $(ROWS) $(BENCH_SETUP) ## Reading and splitting 1,000,000 rows against polars
+	$(BENCH_PYTHON) benches/run.py --rows $(ROWS) --only-rows
 
 tables: data build $(BENCH_SETUP) ## Text with columns beside scikit-learn, CatBoost and PyTorch: make tables DATA=folder
 	$(BENCH_PYTHON) benches/tables.py --data-dir $(DATA) --pipeline $(PIPELINE)
@@ -75,6 +79,10 @@ target/bench-venv/installed: benches/requirements.txt
 	$(PYTHON) -m venv target/bench-venv
 	$(BENCH_PYTHON) -m pip install --quiet --requirement benches/requirements.txt
 	@touch $@
+
+.PHONY: $(ROWS)
+$(ROWS): libtorch
+	cargo build --release --locked --workspace --example rows
 
 requirements:
 	@command -v cargo >/dev/null || { echo "setup: error: cargo is missing: install Rust from https://rustup.rs"; exit 1; }

@@ -31,6 +31,7 @@ class Finished:
         self.lines = [json.loads(line) for line in process.stdout if line.startswith("{")]
         _, status, usage = os.wait4(process.pid, 0)
         self.seconds = time.perf_counter() - start
+        self.processor_seconds = usage.ru_utime + usage.ru_stime
         self.megabytes = usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024) / 1e6
         process.returncode = os.waitstatus_to_exitcode(status)
         if process.returncode != 0:
@@ -79,6 +80,39 @@ def epoch_seconds(options):
     )
 
 
+def rows_seconds(file):
+    """Reading and splitting a million rows, at two threads on both sides."""
+
+    def once(options):
+        theirs = Finished([sys.executable, BENCHES / "twin.py", "rows", "--file", file])
+        own = Finished([options.rows, "read", file])
+        for side, run in [("twin", theirs), ("ours", own)]:
+            line = run.lines[-1]
+            print(
+                f"    {side}: read {line['read_seconds']:.2f} s, split {line['seconds'] - line['read_seconds']:.2f} s,"
+                f" processor {run.processor_seconds:.2f} s",
+                flush=True,
+            )
+        own_line = own.lines[-1]
+        print(f"    ours: {own_line['megabytes'] / own_line['seconds']:.0f} MB of cells a second", flush=True)
+        return tuple({"seconds": run.lines[-1]["seconds"], "megabytes": run.megabytes} for run in (theirs, own))
+
+    return once
+
+
+def rows_of(options):
+    """The medians for each format of a file of a million rows, which stays for the next time."""
+    folder = BENCHES.parent / "target" / "bench-rows"
+    folder.mkdir(parents=True, exist_ok=True)
+    rows = []
+    for ending in ["csv", "parquet"]:
+        file = folder / f"rows.{ending}"
+        if not file.exists():
+            subprocess.run([options.rows, "write", file], check=True)
+        rows.append(alternate(options, f"1,000,000 rows, {ending}", rows_seconds(file)))
+    return rows
+
+
 def alternate(options, name, once):
     pairs = []
     for repeat in range(options.repeats):
@@ -90,10 +124,10 @@ def alternate(options, name, once):
 
 
 def print_table(rows):
-    print(f"\n{'median':<22}{'twin':>10}{'ours':>10}{'ratio':>8}{'twin':>12}{'ours':>12}")
+    print(f"\n{'median':<24}{'twin':>10}{'ours':>10}{'ratio':>8}{'twin':>12}{'ours':>12}")
     for name, theirs, own, their_memory, own_memory in rows:
         print(
-            f"{name:<22}{theirs:>8.2f} s{own:>8.2f} s{theirs / own:>7.1f}x"
+            f"{name:<24}{theirs:>8.2f} s{own:>8.2f} s{theirs / own:>7.1f}x"
             f"{their_memory:>9.0f} MB{own_memory:>9.0f} MB"
         )
 
@@ -121,15 +155,22 @@ def quality(options):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data-dir", type=Path, required=True)
-    parser.add_argument("--pipeline", type=Path, required=True, help="the binary to measure")
+    parser.add_argument("--data-dir", type=Path, help="where imdb.csv and hotel-reviews.csv are")
+    parser.add_argument("--pipeline", type=Path, help="the binary to measure")
+    parser.add_argument("--rows", type=Path, help="the example `rows` of `data`")
+    parser.add_argument("--only-rows", action="store_true", help="nothing but reading and splitting rows")
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--quick", action="store_true", help="without the quality part")
     options = parser.parse_args()
+    options.rows = options.rows.resolve()
+    os.environ["POLARS_MAX_THREADS"] = os.environ["RAYON_NUM_THREADS"] = str(min(2, os.cpu_count() or 1))
+    if options.only_rows:
+        return print_table(rows_of(options))
     options.pipeline = options.pipeline.resolve()
 
     shutil.rmtree(STORE, ignore_errors=True)
-    rows = [alternate(options, "preprocess IMDB", preprocess_seconds)]
+    rows = rows_of(options)
+    rows += [alternate(options, "preprocess IMDB", preprocess_seconds)]
     rows.append(alternate(options, "one epoch", epoch_seconds))
     print_table(rows)
     if not options.quick:

@@ -21,6 +21,7 @@ pub(crate) fn du(context: &Context) -> Result {
         ("  of which no result needs", &usage.unreferenced),
         ("checkpoints", &usage.partials),
         ("last epochs, to train on from", &usage.kept),
+        ("downloads", &usage.downloads),
         ("being written", &usage.temporary),
     ];
     for (what, size) in kinds.chain(others) {

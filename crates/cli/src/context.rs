@@ -11,6 +11,7 @@ use store::Store;
 
 use crate::args::{Global, Part};
 use crate::failure::{Failure, Result};
+use crate::fetched;
 use crate::{log_filter, no_stage, words};
 
 /// The options of every command.
@@ -38,7 +39,8 @@ impl Context {
     }
 
     pub(crate) fn compile(&self, recipe: &Path) -> Result<recipe::Compiled> {
-        let options = recipe::Options {
+        let mut options = recipe::Options {
+            store: self.store_to_read().ok(),
             sets: self.global.set.clone(),
             data_dirs: self
                 .global
@@ -48,6 +50,11 @@ impl Context {
                 .cloned()
                 .collect(),
         };
+        let missing = recipe::missing(recipe, &options)?;
+        if !missing.is_empty() {
+            options.store = Some(self.store()?);
+            fetched::fetch(self, &missing)?;
+        }
         Ok(recipe::compile(recipe, &options)?)
     }
 

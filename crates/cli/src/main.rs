@@ -11,6 +11,7 @@ mod comparison;
 mod context;
 mod diff;
 mod failure;
+mod fetched;
 mod figures;
 mod get;
 mod graph;

@@ -23,6 +23,11 @@ impl Paths {
         self.0.len()
     }
 
+    /// Whether there is not even an empty name.
+    pub(crate) fn is_absent(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// Whether nothing is named.
     pub fn is_empty(&self) -> bool {
         self.0.iter().all(|path| path.trim().is_empty())

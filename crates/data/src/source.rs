@@ -27,7 +27,15 @@ pub struct Source {
     /// The file, relative to the recipe or to a data folder; or several, also by pattern (`part-*.csv`), whose rows
     /// follow one another. May be compressed (`.gz`, `.zst`) or lie in an archive (`.zip`, `.tar`, `.tar.gz`,
     /// `.tar.zst`).
+    #[serde(default, skip_serializing_if = "Paths::is_absent")]
     pub path: Paths,
+    /// Where the file is fetched from, `https://`, `http://` or `file://`, instead of a `path`: unless a file of its name
+    /// and `sha256` lies beside the recipe or in a data folder. It is kept in the store, once for all recipes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub url: Option<String>,
+    /// The SHA-256 of the file at `url`, in hexadecimal as `sha256sum` prints it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sha256: Option<String>,
     /// How the file is laid out; where absent, the name's extension says it (`.csv`, also `.csv.gz`).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub format: Option<Format>,
@@ -241,8 +249,13 @@ impl Source {
 
     /// Everything wrong with the declaration itself, with the field's path: `split.train`, `where.0.above`.
     pub fn problems(&self) -> Vec<Problem> {
-        let mut problems = Vec::new();
-        if self.path.is_empty() {
+        let mut problems = self.address_problems();
+        if !problems.is_empty() {
+            // What its name says of it is not known.
+        } else if self.path.is_absent() {
+            let hint = "name a file, such as path = \"reviews.csv\"";
+            problems.push(Problem::new("path", "the source has neither a `path` nor a `url`", hint));
+        } else if self.path.is_empty() {
             problems.push(Problem::new("path", "the path is empty", "name a .csv or .tsv file"));
         } else {
             problems.extend(self.format_problems());
@@ -288,6 +301,51 @@ impl Source {
         }
         for (at, condition) in self.filter.iter().enumerate() {
             problems.extend(condition.problems().into_iter().map(|own| own.within(&format!("where.{at}"))));
+        }
+        problems
+    }
+
+    /// Gives a source by address the file's name as its path. A path beside an address stays, and is a problem.
+    pub fn name_by_url(&mut self) {
+        if self.path.is_absent()
+            && let Some(name) = self.url.as_deref().and_then(file_name)
+        {
+            self.path = name.into();
+        }
+    }
+
+    fn address_problems(&self) -> Vec<Problem> {
+        let mut problems = vec![];
+        let Some(url) = &self.url else {
+            if self.sha256.is_some() {
+                let message = "`sha256` is for the file at a `url`";
+                problems.push(Problem::new("sha256", message, "remove it, or name the file by `url`"));
+            }
+            return problems;
+        };
+        match file_name(url) {
+            None => {
+                let message = format!("`{url}` is no address of a file");
+                let hint = "for example url = \"https://example.org/reviews.csv\"";
+                problems.push(Problem::new("url", message, hint));
+            }
+            Some(name) if self.path != Paths::from(name) => {
+                problems.push(Problem::new(
+                    "path",
+                    "the source has both a `path` and a `url`",
+                    "keep one of them",
+                ));
+            }
+            Some(_) => {}
+        }
+        let is_digest = |text: &String| text.len() == 64 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+        if !self.sha256.as_ref().is_some_and(is_digest) {
+            let message = match &self.sha256 {
+                None => "a file by `url` needs its `sha256`",
+                Some(_) => "a SHA-256 is 64 hexadecimal digits",
+            };
+            let field = if self.sha256.is_some() { "sha256" } else { "url" };
+            problems.push(Problem::new(field, message, "`sha256sum FILE` prints it"));
         }
         problems
     }
@@ -445,6 +503,15 @@ impl Format {
     }
 }
 
+/// The file's name at the end of an address.
+fn file_name(url: &str) -> Option<&str> {
+    let rest = ["https://", "http://", "file://"].into_iter().find_map(|scheme| url.strip_prefix(scheme))?;
+    let path = rest.split(['?', '#']).next()?;
+    let name = path.rsplit_once('/')?.1;
+    let plain = |char: char| !char.is_control() && char != '\\';
+    (!name.is_empty() && name != "." && name != ".." && name.chars().all(plain)).then_some(name)
+}
+
 /// Whether a file's name says that it holds other files.
 pub(crate) fn is_archive(path: &str) -> bool {
     let name = path.to_ascii_lowercase();
@@ -492,6 +559,27 @@ mod tests {
             ["split.train", "where.0.column"]
         );
         assert_eq!(fields(r#"{"path":"a.csv","files":{"column":"a","folder":""}}"#), ["files.folder"]);
+    }
+
+    #[test]
+    fn an_address_gives_the_name() {
+        let named = |text: &str| {
+            let mut source: Source = serde_json::from_str(text).unwrap();
+            source.name_by_url();
+            (source.path.to_string(), source.problems().into_iter().map(|p| p.field).collect::<Vec<_>>())
+        };
+        let digest = "0123456789abcdefABCDEF".repeat(3)[..64].to_owned();
+        let good = format!(r#"{{"url":"https://example.org/a/b.csv.gz?x=/c#d","sha256":"{digest}"}}"#);
+        assert_eq!(named(&good), ("b.csv.gz".to_owned(), vec![]));
+        let both = good.replace("{", r#"{"path":"a.csv","#);
+        assert_eq!(named(&both).1, ["path"]);
+        assert_eq!(named(r#"{"url":"https://example.org/b.csv"}"#).1, ["url"]);
+        assert_eq!(named(r#"{"url":"https://example.org/b.csv","sha256":"12"}"#).1, ["sha256"]);
+        for url in ["ftp://a/b.csv", "https://example.org/", "http://b.csv", "https://a/..", "b.csv"] {
+            assert_eq!(named(&format!(r#"{{"url":"{url}","sha256":"{digest}"}}"#)).1, ["url"], "{url}");
+        }
+        assert_eq!(named(r#"{"path":"a.csv","sha256":"12"}"#).1, ["sha256"]);
+        assert_eq!(named("{}").1, ["path"]);
     }
 
     #[test]

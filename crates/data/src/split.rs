@@ -71,7 +71,8 @@ fn by_column(table: &Table, name: &str) -> Result<Vec<Option<Part>>, Error> {
     Ok(parts)
 }
 
-type RowHash = [u8; 32];
+/// The first half of a hash, in the order of its bytes: as good as the whole to tell rows apart, and compared at once.
+type RowHash = u128;
 
 /// Rows with what they are ordered by.
 type Ordered<K> = Vec<(K, usize)>;
@@ -186,7 +187,9 @@ fn hash(
         bytes.extend_from_slice(&(cell.len() as u64).to_le_bytes());
         bytes.extend_from_slice(cell.as_bytes());
     }
-    *start.clone().update(bytes).finalize().as_bytes()
+    let hash = start.clone().update(bytes).finalize();
+    let (half, _) = hash.as_bytes().split_at(16);
+    half.iter().fold(0, |number, byte| number << 8 | RowHash::from(*byte))
 }
 
 /// The end of a group of equal rows that is nearest to `cut`, the earlier of two.

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use data::Source;
 use plan::{Diagnostic, Extent, Input, Origin, Place, Plan, Port, Stage, Variant};
 use stages::{Context, Fact, Outside, Params, Reference, SourceFact};
+use store::Store;
 
 use crate::hoist::hoist;
 use crate::load::{self, Loaded};
@@ -18,12 +19,14 @@ use crate::tree::Node;
 use crate::{blocks, pretrained, validate};
 
 /// What stands beside a recipe on the command line.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default)]
 pub struct Options {
     /// `path=value`, laid over the recipe in order.
     pub sets: Vec<String>,
     /// Folders in which data is looked for after the recipe's own.
     pub data_dirs: Vec<PathBuf>,
+    /// The store, for what a recipe names by address.
+    pub store: Option<Store>,
 }
 
 /// What is known of each output, by stage.
@@ -68,11 +71,11 @@ pub fn compile_text(path: &Path, text: String, options: &Options) -> Result<Comp
     }
 }
 
-struct Checker<'a> {
-    loaded: &'a Loaded,
-    axes: &'a Axes,
-    options: &'a Options,
-    diagnostics: &'a mut Vec<Diagnostic>,
+pub(crate) struct Checker<'a> {
+    pub(crate) loaded: &'a Loaded,
+    pub(crate) axes: &'a Axes,
+    pub(crate) options: &'a Options,
+    pub(crate) diagnostics: &'a mut Vec<Diagnostic>,
 }
 
 /// Sources as far as they could be read.
@@ -130,15 +133,18 @@ impl Checker<'_> {
     }
 
     /// Sources that decode.
-    fn declared_sources(&mut self) -> BTreeMap<String, Source> {
+    pub(crate) fn declared_sources(&mut self) -> BTreeMap<String, Source> {
         let mut sources = BTreeMap::new();
         for (name, node) in self.loaded.root.get("data").and_then(Node::table).into_iter().flatten() {
             let place = Place::source(name);
             self.check_name(name, &place);
             let validation = validate::source(node, &place);
             if validation.sound() {
-                match serde_json::from_value(node.to_json()) {
-                    Ok(source) => drop(sources.insert(name.clone(), source)),
+                match serde_json::from_value::<Source>(node.to_json()) {
+                    Ok(mut source) => {
+                        source.name_by_url();
+                        sources.insert(name.clone(), source);
+                    }
                     Err(error) => self.diagnostics.push(Diagnostic::new("source", place, error.to_string())),
                 }
             }
@@ -188,7 +194,7 @@ impl Checker<'_> {
         seed: u64,
     ) -> Sources {
         let loaded = self.loaded;
-        let search = Search { root: &loaded.root, files: &loaded.files, data_dirs: &self.options.data_dirs };
+        let search = Search { root: &loaded.root, files: &loaded.files, options: self.options };
         let mut sources = Sources::default();
         for (name, source) in declared {
             let (fact, paths) = search.source(&name, source, seed, self.diagnostics);

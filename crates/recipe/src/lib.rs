@@ -6,7 +6,8 @@
 //! the stages' own checks run in the order of the DAG, each on the facts of those before. Nothing stops at the first
 //! mistake, and a mistake is reported where it was made, not again where its effects show.
 //!
-//! Invariant: of the data only headers are read, and nothing is written.
+//! Invariant: of the data only headers are read, and the digests of files that a recipe names by address; nothing is
+//! fetched, and nothing written but what the store remembers of digests.
 
 mod blocks;
 mod catalogue;
@@ -18,6 +19,7 @@ mod load;
 mod pretrained;
 mod reference;
 mod references;
+mod remote;
 mod report;
 mod set;
 mod sources;
@@ -31,4 +33,5 @@ pub use compile::{Compiled, Facts, Options, compile, compile_text};
 pub use editor::schema;
 pub use input::{InputFailure, for_input};
 pub use reference::{Page, Section, reference};
+pub use remote::{Remote, missing};
 pub use report::{Failure, File, Finding, Report, Span};

@@ -9,6 +9,7 @@ use plan::{Diagnostic, Place};
 use stages::{Imported, LabelFact, Outside, Params, SourceFact};
 use weights::WordVectors;
 
+use crate::compile::Options;
 use crate::load::reason;
 use crate::pretrained;
 use crate::references::OUTSIDE;
@@ -20,20 +21,46 @@ use crate::tree::Node;
 pub(crate) struct Search<'a> {
     pub(crate) root: &'a Node,
     pub(crate) files: &'a [File],
-    pub(crate) data_dirs: &'a [PathBuf],
+    pub(crate) options: &'a Options,
 }
 
 impl Search<'_> {
-    /// The files or folders that the path or pattern at `place` means: one, or all that a pattern matches.
-    fn find(&self, place: &Place, path: &str, folder: bool) -> Result<Vec<PathBuf>, Diagnostic> {
+    /// Folders in which a file that is named at `place` is looked for.
+    fn folders(&self, place: &Place) -> impl Iterator<Item = &Path> {
         let file = self.files.get(self.root.file_of(place));
         // What the command line sets is relative to the recipe itself.
         let file = file.filter(|file| file.path != Path::new(SET_FILE)).or_else(|| self.files.first());
         let beside = file.and_then(|file| file.path.parent()).unwrap_or(Path::new(""));
+        std::iter::once(beside).chain(self.options.data_dirs.iter().map(PathBuf::as_path))
+    }
+
+    /// Where a file that is named by address lies: beside the recipe, in a data folder, or in the store; none where it
+    /// has yet to be fetched. Files of its name that are others come second.
+    pub(crate) fn addressed(&self, place: &Place, source: &Source) -> (Option<PathBuf>, Vec<PathBuf>) {
+        let sha256 = source.sha256.as_deref().unwrap_or_default().to_ascii_lowercase();
+        let name = source.path.iter().next().unwrap_or_default();
+        let mut others = vec![];
+        let Some(store) = &self.options.store else { return (None, others) };
+        for candidate in self.folders(place).map(|folder| folder.join(name)) {
+            if !candidate.is_file() || others.contains(&candidate) {
+                continue;
+            }
+            match store.sha256(&candidate) {
+                Ok(found) if found == sha256 => {
+                    return (Some(std::path::absolute(&candidate).unwrap_or(candidate)), others);
+                }
+                _ => others.push(candidate),
+            }
+        }
+        (Some(store.download(&sha256, name)).filter(|path| path.is_file()), others)
+    }
+
+    /// The files or folders that the path or pattern at `place` means: one, or all that a pattern matches.
+    fn find(&self, place: &Place, path: &str, folder: bool) -> Result<Vec<PathBuf>, Diagnostic> {
         let mut looked: Vec<PathBuf> = vec![];
         let mut other = None;
         let absolute = |path: PathBuf| std::path::absolute(&path).unwrap_or(path);
-        for dir in std::iter::once(beside).chain(self.data_dirs.iter().map(PathBuf::as_path)) {
+        for dir in self.folders(place) {
             let candidate = dir.join(path);
             match std::fs::metadata(&candidate) {
                 Ok(found) if found.is_dir() == folder => return Ok(vec![absolute(candidate)]),
@@ -100,7 +127,7 @@ impl Search<'_> {
         }
         let file = source.path.iter().collect::<Vec<_>>().join("\n");
         let mut fact = SourceFact { file, columns: None, seed, source };
-        if fact.source.path.is_empty() {
+        if fact.source.path.is_empty() || !readable && fact.source.url.is_some() {
             return (fact, None);
         }
         let Some(mut paths) = self.tables(&place, &fact.source, diagnostics) else { return (fact, None) };
@@ -138,6 +165,14 @@ impl Search<'_> {
         source: &Source,
         diagnostics: &mut Vec<Diagnostic>,
     ) -> Option<Vec<PathBuf>> {
+        if let Some(url) = &source.url {
+            let (found, _) = self.addressed(place, source);
+            if found.is_none() {
+                let message = format!("`{url}` has not been fetched");
+                diagnostics.push(Diagnostic::new("not-fetched", place.join("url"), message));
+            }
+            return found.map(|path| vec![path]);
+        }
         let mut paths: Vec<PathBuf> = vec![];
         let mut all = true;
         for (at, path) in source.path.iter().enumerate() {
@@ -242,7 +277,9 @@ pub(crate) fn planned(
     };
     let mut reading = serde_json::to_value(&source)?;
     if let Some(reading) = reading.as_object_mut() {
-        reading.remove("path");
+        for where_from in ["path", "url", "sha256"] {
+            reading.remove(where_from);
+        }
     }
     Ok(plan::Source { name: name.to_owned(), paths, reading, seed })
 }

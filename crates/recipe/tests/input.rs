@@ -8,7 +8,7 @@ use recipe::{Compiled, InputFailure, Options, compile, for_input};
 
 fn compiled() -> Compiled {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/recipes");
-    let options = Options { sets: vec![], data_dirs: vec![folder.join("data")] };
+    let options = Options { sets: vec![], data_dirs: vec![folder.join("data")], store: None };
     compile(&folder.join("valid/transfer.toml"), &options).unwrap()
 }
 

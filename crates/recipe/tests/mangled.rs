@@ -9,7 +9,7 @@ const RECIPE: &str = include_str!("../../../tests/recipes/valid/transfer.toml");
 
 fn check(text: String, sets: Vec<String>) {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/recipes");
-    let options = Options { sets, data_dirs: vec![folder.join("data")] };
+    let options = Options { sets, data_dirs: vec![folder.join("data")], store: None };
     let Err(failure) = compile_text(&folder.join("valid/mangled.toml"), text, &options) else { return };
     let Failure::Diagnostics(report) = failure else { panic!("{failure}") };
     assert!(!report.findings.is_empty());

@@ -18,7 +18,7 @@ fn folder(name: &str) -> PathBuf {
 fn options(path: &Path) -> Options {
     let text = std::fs::read_to_string(path).unwrap_or_default();
     let sets = text.lines().filter_map(|line| line.strip_prefix("# set: ")).map(ToOwned::to_owned);
-    Options { sets: sets.collect(), data_dirs: vec![folder("data")] }
+    Options { sets: sets.collect(), data_dirs: vec![folder("data")], store: None }
 }
 
 fn recipes(name: &str) -> Vec<PathBuf> {

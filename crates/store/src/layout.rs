@@ -52,6 +52,10 @@ impl Layout {
         self.root.join("runs")
     }
 
+    pub(crate) fn downloads(&self) -> PathBuf {
+        self.root.join("downloads")
+    }
+
     pub(crate) fn tmp(&self) -> PathBuf {
         self.root.join("tmp")
     }
@@ -77,6 +81,12 @@ impl Layout {
     pub(crate) fn source(&self, path: &Path) -> PathBuf {
         let name = Digest::of_bytes(path.as_os_str().as_encoded_bytes());
         sharded(self.root.join("sources"), &name, ".json")
+    }
+
+    /// The SHA-256 of a file outside the store.
+    pub(crate) fn source_sha256(&self, path: &Path) -> PathBuf {
+        let name = Digest::of_bytes(path.as_os_str().as_encoded_bytes());
+        sharded(self.root.join("sources"), &name, ".sha256.json")
     }
 
     pub(crate) fn partial(&self, key: &Digest) -> PathBuf {

@@ -34,6 +34,8 @@ pub struct Usage {
     pub partials: Size,
     /// Last checkpoints of stages that ended, for longer ones to go on from.
     pub kept: Size,
+    /// Downloaded files, also those that have come in part.
+    pub downloads: Size,
     /// Folders of processes that are writing, or died writing.
     pub temporary: Size,
 }
@@ -79,6 +81,9 @@ impl Store {
         }
         for path in layout::list(&self.layout().keeps())? {
             usage.kept.add(bytes_below(&path)?);
+        }
+        for path in layout::shard_files(&self.layout().downloads())? {
+            usage.downloads.add(bytes_below(&path)?);
         }
         for path in layout::list(&self.layout().tmp())? {
             if path.is_dir() {

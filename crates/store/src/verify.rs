@@ -16,6 +16,7 @@ use crate::digest::Digest;
 use crate::error::{Error, IoContext, Result};
 use crate::layout;
 use crate::results::parse_record;
+use crate::sources;
 use crate::stamp::Stamp;
 use crate::store::Store;
 
@@ -127,7 +128,7 @@ impl Census {
 }
 
 impl Store {
-    /// Hashes every blob again and follows every result to its artifacts. With `repair` removes what is damaged
+    /// Hashes every blob and download again and follows every result to its artifacts. With `repair` removes what is damaged
     /// and the results that need it, so that the next run rebuilds them.
     ///
     /// # Errors
@@ -168,11 +169,28 @@ impl Store {
             let stages = stages.unwrap_or_default();
             problems.push(Problem { path: path.clone(), fault: fault.clone(), stages });
         }
+        problems.extend(self.download_faults()?);
         if repair {
             self.repair(&census, &problems, &broken);
             self.drop_orphans()?;
         }
         Ok(problems)
+    }
+
+    /// Downloads whose content is not what their folder says.
+    fn download_faults(&self) -> Result<Vec<Problem>> {
+        let paths = layout::shard_files(&self.layout().downloads())?;
+        let whole = paths.into_par_iter().filter(|path| path.extension().is_none_or(|end| end != "part"));
+        let check = |path: PathBuf| -> Result<Option<Problem>> {
+            let expected: Option<Digest> =
+                path.parent().and_then(Path::file_name).and_then(|name| name.to_str()?.parse().ok());
+            let found: Option<Digest> = sources::sha256(&path)?.parse().ok();
+            let wrong = found.filter(|found| Some(*found) != expected);
+            let problem = |found| Problem { path, fault: Fault::Content { found }, stages: BTreeSet::new() };
+            Ok(wrong.map(problem))
+        };
+        let problems: Result<Vec<Option<Problem>>> = whole.map(check).collect();
+        Ok(problems?.into_iter().flatten().collect())
     }
 
     /// The blobs that are wrong or missing, by path.

@@ -5,6 +5,7 @@
 mod backbones;
 mod commands;
 mod docs;
+mod fetching;
 mod hoisting;
 mod interruptions;
 mod linkage;
