@@ -212,7 +212,7 @@ impl Builder<'_, '_> {
     }
 
     /// Adds a step; it feeds the next one.
-    fn step(&mut self, step: &str, op: Primitive, signal: Signal, params: Vec<Param>) {
+    pub(crate) fn step(&mut self, step: &str, op: Primitive, signal: Signal, params: Vec<Param>) {
         let name = format!("{}.{step}", self.layer.name);
         let node = self.push(name, op, signal, params);
         self.inputs = vec![node];

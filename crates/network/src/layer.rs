@@ -3,6 +3,7 @@
 //! A file below declares the keys of a family of kinds, and lowers them to primitive nodes; `nn` computes those.
 
 mod activation;
+mod attention;
 mod conv;
 mod dense;
 mod dropout;
@@ -11,6 +12,7 @@ mod form;
 mod join;
 mod norm;
 mod pool;
+mod position;
 mod recurrent;
 mod scale;
 mod slide;
@@ -26,6 +28,7 @@ use serde_json::{Map, Value};
 
 pub use activation::Activation;
 use activation::{Applied, Elu, Glu, LeakyRelu};
+use attention::{Attention, MultiHeadAttention};
 use conv::Conv;
 use dense::Dense;
 use dropout::{Dropout, SpatialDropout, StochasticDepth};
@@ -34,7 +37,8 @@ use form::{Flatten, PadChannels, Permute, Reshape};
 use join::{Concat, Elementwise};
 pub(crate) use norm::BatchNorm;
 use norm::{GroupNorm, InstanceNorm, LayerNorm};
-use pool::{AdaptivePool, AttentionPool, AveragePool, GlobalPool, MaxPool, SequenceLast};
+use pool::{AdaptivePool, AttentionPool, AveragePool, GlobalPool, MaxPool, SequenceFirst, SequenceLast};
+use position::{PositionEmbedding, SegmentEmbedding, SinusoidalPositions};
 use recurrent::{Recurrent, Rnn};
 use scale::LayerScale;
 
@@ -46,9 +50,14 @@ use crate::primitive::{Pooling, Primitive, Recurrence};
 /// name applies it.
 pub const KINDS: &[&dyn LayerKind] = &[
     &Row("embedding", Embedding::lower),
+    &Row("position-embedding", PositionEmbedding::lower),
+    &Row("sinusoidal-positions", SinusoidalPositions::lower),
+    &Row("segment-embedding", SegmentEmbedding::lower),
     &Row("gru", |gru: &Recurrent, build| gru.lower(Recurrence::Gru, build)),
     &Row("lstm", |lstm: &Recurrent, build| lstm.lower(Recurrence::Lstm, build)),
     &Row("rnn", Rnn::lower),
+    &Row("attention", Attention::lower),
+    &Row("multi-head-attention", MultiHeadAttention::lower),
     &Row("dense", Dense::lower),
     &Row("conv1d", |conv: &Conv, build| conv.lower(1, build)),
     &Row("conv2d", |conv: &Conv, build| conv.lower(2, build)),
@@ -75,6 +84,7 @@ pub const KINDS: &[&dyn LayerKind] = &[
     &Applied(Activation::Softmax),
     &Applied(Activation::LogSoftmax),
     &Row("glu", Glu::lower),
+    &Row("sequence-first", SequenceFirst::lower),
     &Row("sequence-last", SequenceLast::lower),
     &Row("mean-pool", |pool: &GlobalPool, build| pool.lower(Pooling::Mean, build)),
     &Row("max-pool", |pool: &GlobalPool, build| pool.lower(Pooling::Max, build)),

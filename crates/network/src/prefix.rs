@@ -48,7 +48,7 @@ impl Graph {
                 Primitive::Dropout { .. }
                     | Primitive::SpatialDropout { .. }
                     | Primitive::StochasticDepth { .. }
-            );
+            ) || matches!(node.op, Primitive::Attention { dropout, .. } if dropout > 0.0);
             still[index] &= !draws || quiet[index];
             still[index] &= node.inputs.iter().all(|&input| still[input]);
         }
@@ -131,7 +131,11 @@ impl Graph {
     /// parameters: beside the others it does not count.
     fn operations(&self, index: usize) -> u64 {
         let node = &self.nodes[index];
-        if node.op == Primitive::Embedding {
+        let lookup = matches!(
+            node.op,
+            Primitive::Embedding | Primitive::PositionEmbedding { .. } | Primitive::SegmentEmbedding { .. }
+        );
+        if lookup {
             return 0;
         }
         let matrices = node.params.iter().filter(|param| param.shape.len() > 1);

@@ -14,6 +14,25 @@ pub enum Primitive {
     Column,
     /// Parameters: `weight [rows, units]`.
     Embedding,
+    /// A row for each step. Parameters: `weight [length, units]`.
+    PositionEmbedding {
+        /// The row of the first step.
+        offset: usize,
+    },
+    /// Sines and cosines of each step's place.
+    SinusoidalPositions,
+    /// A row for each part of a text. Parameters: `weight [segments, units]`.
+    SegmentEmbedding {
+        /// The token index that ends a part.
+        separator: Option<usize>,
+    },
+    /// Of queries, keys and values: three inputs, or one that holds them side by side.
+    Attention {
+        /// Parts of the features.
+        heads: usize,
+        /// Dropout of the weights.
+        dropout: f64,
+    },
     /// Parameters for stacked layer k, as PyTorch names them: `weight_ih_lk`, `weight_hh_lk`, `bias_ih_lk`,
     /// `bias_hh_lk`, then the same with `_reverse`.
     Recurrent {
@@ -85,6 +104,8 @@ pub enum Primitive {
     Activation(Function),
     /// Half of the features or channels times the sigmoid of the other half.
     Glu,
+    /// The first step.
+    SequenceFirst,
     /// The last valid step; the first for the backward half where `signal.directions` of the input is 2.
     SequenceLast,
     /// Over all valid steps, or over all that lies behind the channels.
@@ -230,6 +251,14 @@ impl fmt::Display for Primitive {
         match self {
             Primitive::Column => f.write_str("column"),
             Primitive::Embedding => f.write_str("embedding"),
+            Primitive::PositionEmbedding { offset: 0 } => f.write_str("position-embedding"),
+            Primitive::PositionEmbedding { offset } => write!(f, "position-embedding from row {offset}"),
+            Primitive::SinusoidalPositions => f.write_str("sinusoidal-positions"),
+            Primitive::SegmentEmbedding { separator: None } => f.write_str("segment-embedding"),
+            Primitive::SegmentEmbedding { separator: Some(token) } => {
+                write!(f, "segment-embedding, parts end at token {token}")
+            }
+            Primitive::Attention { heads, .. } => write!(f, "attention, {heads} heads"),
             Primitive::Recurrent { recurrence, bidirectional, layers, .. } => {
                 f.write_str(match recurrence {
                     Recurrence::Gru => "gru",
@@ -260,6 +289,7 @@ impl fmt::Display for Primitive {
             Primitive::Activation(Function::Elu { alpha }) => write!(f, "elu {alpha}"),
             Primitive::Activation(function) => f.write_str(function.name()),
             Primitive::Glu => f.write_str("glu"),
+            Primitive::SequenceFirst => f.write_str("sequence-first"),
             Primitive::SequenceLast => f.write_str("sequence-last"),
             Primitive::GlobalPool(Pooling::Max) => f.write_str("max-pool"),
             Primitive::GlobalPool(_) => f.write_str("mean-pool"),

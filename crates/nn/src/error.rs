@@ -57,6 +57,16 @@ pub enum Error {
         /// The node where they meet.
         node: String,
     },
+    /// A sequence with more steps than a table has positions.
+    #[error("a row has {steps} tokens, and `{node}` has positions for {most}")]
+    TooLong {
+        /// The node with the table.
+        node: String,
+        /// Valid steps of the longest row.
+        steps: i64,
+        /// How many it may have.
+        most: i64,
+    },
     /// There is no such node.
     #[error("the network has no node `{0}`")]
     Node(String),

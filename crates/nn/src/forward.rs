@@ -3,6 +3,7 @@
 //! [`compute`] lists every primitive; the files below compute a family each.
 
 mod activation;
+mod attention;
 mod column;
 mod conv;
 mod dropout;
@@ -10,6 +11,7 @@ mod embedding;
 mod join;
 mod norm;
 mod pool;
+mod position;
 mod recurrent;
 
 use std::collections::BTreeMap;
@@ -301,6 +303,10 @@ fn compute(at: &mut At<'_>) -> Result<Value, Error> {
     Ok(match &at.node().op {
         Primitive::Column => unreachable!("read, not computed"),
         Primitive::Embedding => embedding::lookup(at),
+        Primitive::PositionEmbedding { offset } => position::learned(at, *offset)?,
+        Primitive::SinusoidalPositions => position::sinusoidal(at),
+        Primitive::SegmentEmbedding { separator } => position::segments(at, *separator),
+        Primitive::Attention { heads, dropout } => attention::run(at, *heads, *dropout)?,
         Primitive::Recurrent { recurrence, bidirectional, layers, dropout, .. } => {
             let directions = if *bidirectional { 2 } else { 1 };
             recurrent::run(at, *recurrence, *layers, directions, *dropout)?
@@ -319,6 +325,7 @@ fn compute(at: &mut At<'_>) -> Result<Value, Error> {
         Primitive::Scale => at.same_steps(tensor * at.param(0)),
         Primitive::Activation(function) => at.same_steps(activation::of(*function, tensor)),
         Primitive::Glu => at.same_steps(tensor.glu(at.node().signal.channel_axis() as i64)),
+        Primitive::SequenceFirst => Value::new(at.lengths()?.without_empty(&tensor.select(1, 0)), None),
         Primitive::SequenceLast => Value::new(recurrent::last(at)?, None),
         Primitive::GlobalPool(pooling) => Value::new(pool::global(at, *pooling), None),
         Primitive::AttentionPool => Value::new(pool::attention(at)?, None),

@@ -4,6 +4,7 @@ A row of a sequence runs alone, without padding: that is what the layers promise
 """
 
 import json
+import math
 from pathlib import Path
 
 import torch
@@ -331,6 +332,95 @@ sequence("conv1d with weight norm", [layer("conv", "conv1d", units=4, kernel=3, 
          each(lambda m, x: m.conv(x)), conv=weight_norm(nn.Conv1d(FEATURES, 4, 3, padding=1)))
 sequence("tied", [layer("act", "tanh"), layer("out", "dense", tied="first")],
          each(lambda m, x: F.linear(x.tanh().transpose(1, 2), m.first.weight, m.out.bias).transpose(1, 2)), out=Bias(9))
+
+# Attention
+def attended(function):
+    """The function over rows laid out [1, steps, features]."""
+    return lambda m, values: [function(m, value.transpose(1, 2)).transpose(1, 2) for value in values]
+
+
+def heads(x, count):
+    return x.unflatten(-1, (count, -1)).transpose(1, 2)
+
+
+def attend(query, key, value, count):
+    found = F.scaled_dot_product_attention(heads(query, count), heads(key, count), heads(value, count))
+    return found.transpose(1, 2).flatten(2)
+
+
+ATTENTION = dict(embed_dim=FEATURES, batch_first=True)
+sequence("multi-head-attention", [layer("attention", "multi-head-attention", heads=3)],
+         attended(lambda m, x: m.attention(x, x, x, need_weights=False)[0]),
+         attention=nn.MultiheadAttention(num_heads=3, **ATTENTION))
+sequence("multi-head-attention without bias", [layer("attention", "multi-head-attention", heads=1, bias=False)],
+         attended(lambda m, x: m.attention(x, x, x, need_weights=False)[0]),
+         attention=nn.MultiheadAttention(num_heads=1, bias=False, **ATTENTION))
+sequence(
+    "attention of three inputs",
+    [layer("query", "dense", units=4), layer("key", "dense", units=4, input=["first"]),
+     layer("value", "dense", units=8, input=["first"]),
+     layer("attention", "attention", heads=2, input=["query", "key", "value"])],
+    attended(lambda m, x: attend(m.query(x), m.key(x), m.value(x), 2)),
+    query=nn.Linear(FEATURES, 4), key=nn.Linear(FEATURES, 4), value=nn.Linear(FEATURES, 8),
+)
+sequence(
+    "a transformer's encoder layer",
+    [layer("layer.self_attn", "multi-head-attention", heads=2),
+     layer("layer.sum1", "add", input=["layer.self_attn", "first"]), layer("layer.norm1", "layer-norm"),
+     layer("layer.linear1", "dense", units=10, activation="gelu"), layer("layer.linear2", "dense", units=FEATURES),
+     layer("layer.sum2", "add", input=["layer.linear2", "layer.norm1"]), layer("layer.norm2", "layer-norm")],
+    attended(lambda m, x: m.layer(x)),
+    layer=nn.TransformerEncoderLayer(FEATURES, 2, 10, dropout=0, activation="gelu", batch_first=True),
+)
+
+# Places
+positions = lambda x, offset=0: torch.arange(offset, offset + x.shape[1])
+sequence("position-embedding",
+         [layer("places", "position-embedding", length=8), layer("sum", "add", input=["places", "first"])],
+         attended(lambda m, x: m.places(positions(x)) + x), places=nn.Embedding(8, FEATURES))
+sequence("position-embedding of indices, from an offset",
+         [layer("places", "position-embedding", length=8, units=4, offset=2, input=["x"]),
+          layer("all", "concat", input=["first", "places"])],
+         attended(lambda m, x: torch.cat([x, m.places(positions(x, 2))[None]], 2)), places=nn.Embedding(8, 4))
+
+
+def sinusoids(x):
+    """Vaswani et al. 2017, 3.5, word by word."""
+    steps, features = x.shape[1:]
+    table = torch.zeros(steps, features)
+    for place in range(steps):
+        for feature in range(features):
+            angle = place / 10000 ** (feature // 2 * 2 / features)
+            table[place, feature] = math.cos(angle) if feature % 2 else math.sin(angle)
+    return table
+
+
+sequence("sinusoidal-positions",
+         [layer("places", "sinusoidal-positions"), layer("sum", "add", input=["places", "first"])],
+         attended(lambda m, x: x + sinusoids(x)))
+
+
+def parts(m, values):
+    """Tokens of each row's ids behind one, two and more separators, which are tokens 4."""
+    found = []
+    for row, (value, length) in enumerate(zip(values, LENGTHS)):
+        before = [min((IDS[row, :step] == 4).sum().item(), 2) for step in range(length)]
+        found.append(value + m.parts(torch.tensor(before)).T)
+    return found
+
+
+sequence("segment-embedding",
+         [layer("parts", "segment-embedding", units=FEATURES, segments=3, separator=4, input=["x"]),
+          layer("sum", "add", input=["parts", "first"])],
+         parts, parts=nn.Embedding(3, FEATURES))
+sequence("segment-embedding of one part",
+         [layer("parts", "segment-embedding", units=FEATURES, input=["x"]),
+          layer("sum", "add", input=["parts", "first"])],
+         lambda m, values: [value + m.parts(torch.tensor([0])).T for value in values], parts=nn.Embedding(2, FEATURES))
+firsts = lambda m: torch.cat([value[:, :, 0] for value in rows(m)])
+case("sequence-first", "sequences",
+     [{"name": "first", "kind": "embedding", "units": FEATURES}, layer("cls", "sequence-first")], firsts,
+     first=nn.Embedding(9, FEATURES))
 
 if __name__ == "__main__":
     reference = {

@@ -118,17 +118,25 @@ fn every_kind_is_tested() {
 
 #[test]
 fn rows_without_steps_give_zeros() {
-    for last in ["mean-pool", "max-pool", "attention-pool", "adaptive-max-pool1d", "adaptive-average-pool1d"]
-    {
+    let lasts = [
+        "mean-pool",
+        "max-pool",
+        "attention-pool",
+        "sequence-first",
+        "adaptive-max-pool1d",
+        "adaptive-average-pool1d",
+    ];
+    for last in lasts {
         let mut pool = serde_json::json!({ "name": "pool", "kind": last });
         match last {
             "attention-pool" => pool["units"] = 3.into(),
-            "mean-pool" | "max-pool" => {}
+            "mean-pool" | "max-pool" | "sequence-first" => {}
             _ => pool["size"] = 2.into(),
         }
         let layers = serde_json::json!([
             { "name": "embed", "kind": "embedding", "units": 4 },
             { "name": "norm", "kind": "batch-norm" },
+            { "name": "attention", "kind": "multi-head-attention", "heads": 2 },
             { "name": "conv", "kind": "conv1d", "units": 4, "kernel": 3 },
             { "name": "small", "kind": "max-pool1d", "kernel": 2, "ceil": true },
             { "name": "groups", "kind": "group-norm", "groups": 2 },
@@ -152,6 +160,62 @@ fn rows_without_steps_give_zeros() {
             }
         }
     }
+}
+
+#[test]
+fn dropout_of_attention_takes_weights() {
+    let layers = serde_json::json!([
+        { "name": "e", "kind": "embedding", "units": 200 },
+        { "name": "a", "kind": "attention", "heads": 100, "dropout": 0.5, "input": ["e", "e", "e"] },
+    ]);
+    let weights = [("e.weight".to_owned(), Tensor::ones([9, 200], (Kind::Float, Device::Cpu)))];
+    let module = Module::with_weights(
+        &network(&serde_json::json!({ "inputs": "sequences", "layers": layers })),
+        &weights.into(),
+        Device::Cpu,
+    );
+    let module = module.unwrap();
+    // Equal queries and keys weigh the five values of 1 equally; of those a head keeps some, and doubles them.
+    let column = Column::Sequence {
+        ids: Tensor::ones([1, 5], (Kind::Int64, Device::Cpu)),
+        lengths: Tensor::from_slice(&[5_i64]),
+    };
+    let inputs = BTreeMap::from([("x".to_owned(), column)]);
+    assert!(module.forward(&inputs).unwrap().allclose(
+        &Tensor::ones([1, 5, 200], (Kind::Float, Device::Cpu)),
+        1e-6,
+        1e-6,
+        false
+    ));
+    let dropped = |seed| module.train(&inputs, seed).unwrap().output;
+    assert!(dropped(1).equal(&dropped(1)) && !dropped(1).equal(&dropped(2)));
+    let kept = dropped(1) * 2.5;
+    assert!(kept.allclose(&kept.round(), 1e-5, 1e-5, false));
+    // 500 heads and steps, each the mean of 5 draws of one half: 4 deviations are 0.08.
+    let mean = dropped(1).mean(Kind::Float).double_value(&[]);
+    assert!((0.92..1.08).contains(&mean), "{mean}");
+}
+
+#[test]
+fn rows_that_are_too_long_for_the_positions_are_told() {
+    let layers = serde_json::json!([
+        { "name": "e", "kind": "embedding", "units": 4 },
+        { "name": "p", "kind": "position-embedding", "length": 5, "offset": 2 },
+    ]);
+    let module = Module::new(
+        &network(&serde_json::json!({ "inputs": "sequences", "layers": layers })),
+        3,
+        Device::Cpu,
+    );
+    let module = module.unwrap();
+    let inputs = |length: i64| {
+        let ids = Tensor::ones([1, 6], (Kind::Int64, Device::Cpu));
+        BTreeMap::from([("x".to_owned(), Column::Sequence { ids, lengths: Tensor::from_slice(&[length]) })])
+    };
+    // Padding may be longer than the table.
+    assert_eq!(module.forward(&inputs(3)).unwrap().size(), [1, 6, 4]);
+    let error = module.forward(&inputs(4)).unwrap_err().to_string();
+    assert_eq!(error, "a row has 4 tokens, and `p` has positions for 3");
 }
 
 #[test]

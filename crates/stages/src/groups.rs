@@ -204,7 +204,9 @@ impl NoDecay {
     fn is(self, node: &Node, param: &Param) -> bool {
         match self {
             NoDecay::Bias => {
-                param.name.rsplit('.').next().is_some_and(|name| name == "bias" || name.starts_with("bias_"))
+                let is_bias =
+                    |name: &str| name == "bias" || name.starts_with("bias_") || name.ends_with("_bias");
+                param.name.rsplit('.').next().is_some_and(is_bias)
             }
             NoDecay::Norm => matches!(
                 node.op,

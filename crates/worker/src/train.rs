@@ -219,6 +219,7 @@ pub(crate) fn blame(error: &train::Error) -> Blame {
         | train::Error::Column { .. }
         | train::Error::Features(_)
         | train::Error::Setting(_)
+        | train::Error::Module(nn::Error::TooLong { .. })
         | train::Error::NothingToTrain => Blame::Input,
         train::Error::Torch(error) => torch_blame(error),
         train::Error::Module(nn::Error::Torch(error)) => torch_blame(error),

@@ -9,6 +9,19 @@ use crate::build::Builder;
 use crate::primitive::{Pooling, Primitive};
 use crate::shape::{Dim, Signal};
 
+/// The first step of a sequence, `[batch, time, features]` to `[batch, features]`: of BERT the vector of `[CLS]`. A row
+/// without valid steps gives zeros.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub(super) struct SequenceFirst {}
+
+impl SequenceFirst {
+    pub(super) fn lower(&self, build: &mut Builder<'_, '_>) -> Option<()> {
+        let signal = build.sequence("")?;
+        build.node(Primitive::SequenceFirst, Signal::values(vec![Dim::Batch, signal.width().clone()]), vec![])
+    }
+}
+
 /// The last state of a sequence, `[batch, time, features]` to `[batch, features]`: the last valid step, and for the
 /// backward half of a bidirectional layer the first step, where its recurrence ends (PyTorch's `h_n`, Keras'
 /// `return_sequences=False`). A row without valid steps gives zeros.

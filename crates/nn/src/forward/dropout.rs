@@ -18,6 +18,12 @@ pub(super) fn drop(at: &At<'_>, place: u64, rate: f64, input: &Tensor) -> Result
     Ok(input * random::dropout_mask(&shape, rate, seed, input.device())?.transpose(0, 1))
 }
 
+/// Dropout of the weights of attention.
+pub(super) fn of_weights(at: &At<'_>, rate: f64, weights: &Tensor) -> Result<Tensor, Error> {
+    let Some(seed) = seed(at, 0, rate) else { return Ok(weights.shallow_clone()) };
+    Ok(weights * random::dropout_mask(&weights.size(), rate, seed, weights.device())?)
+}
+
 /// Dropout of whole features of a sequence or channels of an image.
 pub(super) fn spatial(at: &At<'_>, rate: f64) -> Result<Tensor, Error> {
     let input = at.tensor();
@@ -40,7 +46,7 @@ pub(super) fn rows(at: &At<'_>, rate: f64) -> Result<Tensor, Error> {
 }
 
 /// The seed of the node's draws, where it draws.
-fn seed(at: &At<'_>, place: u64, rate: f64) -> Option<u64> {
+pub(super) fn seed(at: &At<'_>, place: u64, rate: f64) -> Option<u64> {
     let Mode::Train { seed, .. } = at.mode else { return None };
     let draws = rate > 0.0 && !at.module.frozen_part[at.index];
     draws.then(|| Draws::new(seed, &format!("dropout {}", at.node().name), &[place]).u64())
