@@ -220,6 +220,18 @@ impl Dataset {
         api.check("DatasetSetField", status)?;
         Ok(dataset)
     }
+
+    /// Sets how much each row weighs; none leaves them alike.
+    pub(crate) fn weigh(&mut self, weights: Option<&[f32]>) -> Result<(), Error> {
+        let Some(weights) = weights else { return Ok(()) };
+        let rows = c_count("rows", weights.len())?;
+        // SAFETY: the handle is live, and `weights` holds `rows` floats, which the call copies.
+        let status = unsafe {
+            let values = weights.as_ptr().cast();
+            (self.api.dataset_set_field)(self.handle, c"weight".as_ptr(), values, rows, FLOAT32)
+        };
+        self.api.check("DatasetSetField", status)
+    }
 }
 
 impl Drop for Dataset {

@@ -16,6 +16,8 @@ pub struct Examples<'a> {
     pub table: &'a Table,
     /// One label a row.
     pub labels: &'a [f64],
+    /// How much each row weighs, 0 or more; none where all weigh the same.
+    pub weights: Option<&'a [f32]>,
 }
 
 /// What one boosting round reached.
@@ -63,12 +65,17 @@ pub fn fit(
         prior,
     };
     let parameters = params.lightgbm(&natives);
-    let train_set = Dataset::new(&encoded.values, encoded.width, &singles(train.labels), &parameters, None)?;
+    let labels = singles(train.labels);
+    let mut train_set = Dataset::new(&encoded.values, encoded.width, &labels, &parameters, None)?;
+    train_set.weigh(train.weights)?;
     let valid_set = match valid {
         Some(valid) => {
             let encoded = content.encode(valid.table)?;
             let labels = singles(valid.labels);
-            Some(Dataset::new(&encoded.values, encoded.width, &labels, &parameters, Some(&train_set))?)
+            let mut set =
+                Dataset::new(&encoded.values, encoded.width, &labels, &parameters, Some(&train_set))?;
+            set.weigh(valid.weights)?;
+            Some(set)
         }
         None => None,
     };
@@ -137,6 +144,10 @@ fn check(examples: Examples<'_>, split: &'static str, objective: Objective) -> R
     if examples.labels.len() != rows {
         let what = format!("{split} labels");
         return Err(Error::Shape { what, expected: rows, found: examples.labels.len() });
+    }
+    if let Some(weights) = examples.weights.filter(|weights| weights.len() != rows) {
+        let what = format!("{split} weights");
+        return Err(Error::Shape { what, expected: rows, found: weights.len() });
     }
     let classes = match objective {
         Objective::Binary => Some(2),

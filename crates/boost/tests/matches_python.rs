@@ -35,6 +35,15 @@ struct Expected {
 }
 
 fn check(objective: Objective, label: impl Fn(f64) -> f64, expected: &Expected) {
+    check_weighted(objective, label, None, expected);
+}
+
+fn check_weighted(
+    objective: Objective,
+    label: impl Fn(f64) -> f64,
+    weights: Option<&[f32]>,
+    expected: &Expected,
+) {
     let params = Params {
         rounds: 200,
         learning_rate: 0.3,
@@ -47,8 +56,12 @@ fn check(objective: Objective, label: impl Fn(f64) -> f64, expected: &Expected) 
     let (train, valid) = (table(0..300), table(300..ROWS));
     let mut rounds: Vec<Round> = Vec::new();
     let model = fit(
-        Examples { table: &train, labels: &labels[..300] },
-        Some(Examples { table: &valid, labels: &labels[300..] }),
+        Examples { table: &train, labels: &labels[..300], weights: weights.map(|weights| &weights[..300]) },
+        Some(Examples {
+            table: &valid,
+            labels: &labels[300..],
+            weights: weights.map(|weights| &weights[300..]),
+        }),
         &params,
         &mut |round| {
             rounds.push(round);
@@ -143,6 +156,24 @@ fn regression() {
             ],
             gains: [48.73281794320792, 5.868161450140178, 9.309752905741334, 2.1607184065505862],
             splits: [69, 24, 46, 29],
+        },
+    );
+}
+
+#[test]
+fn rows_that_weigh() {
+    let weights: Vec<f32> = (0..ROWS).map(|row| (row % 4) as f32 * 0.5).collect();
+    check_weighted(
+        Objective::Regression,
+        |target| target,
+        Some(&weights),
+        &Expected {
+            best_round: 24,
+            rounds: 34,
+            metrics: (0.011576766231022452, 0.05286145651143456),
+            predictions: vec![1.0373353749278815, 0.8808806015260202, 0.6392736119484654, 0.2949074049964699],
+            gains: [36.98238394316286, 3.6918859109282494, 7.2763404389843345, 2.4234945941716433],
+            splits: [72, 17, 45, 34],
         },
     );
 }

@@ -42,7 +42,7 @@ fn quick(objective: Objective) -> Params {
 }
 
 fn train(table: &Table, labels: &[f64], params: &Params) -> Result<Model, Error> {
-    fit(Examples { table, labels }, None, params, &mut |_| ControlFlow::Continue(()))
+    fit(Examples { table, labels, weights: None }, None, params, &mut |_| ControlFlow::Continue(()))
 }
 
 /// Area under the curve by counting pairs.
@@ -153,7 +153,7 @@ fn a_random_category_of_many_levels_tells_nothing() {
     let ((table, labels), (fresh, truth)) = (sample(6000, 1), sample(3000, 2));
     let mut last = f64::NAN;
     let model = fit(
-        Examples { table: &table, labels: &labels },
+        Examples { table: &table, labels: &labels, weights: None },
         None,
         &Params { rounds: 200, ..quick(Objective::Binary) },
         &mut |round| {
@@ -170,7 +170,7 @@ fn a_random_category_of_many_levels_tells_nothing() {
 #[test]
 fn progress_can_stop_the_training() {
     let (table, labels) = sample(400, 2, 9);
-    let examples = Examples { table: &table, labels: &labels };
+    let examples = Examples { table: &table, labels: &labels, weights: None };
     let model = fit(examples, Some(examples), &quick(Objective::Binary), &mut |round| {
         assert!(round.valid.is_some());
         if round.round == 3 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }

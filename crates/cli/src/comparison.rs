@@ -4,7 +4,7 @@
 use console::{measure_text_width, style};
 use plan::Variant;
 use serde_json::Value;
-use stages::Metric;
+use stages::Measure;
 
 use crate::table::Table;
 use crate::words;
@@ -104,7 +104,7 @@ fn column(name: &str, rows: &[Value]) -> Vec<String> {
 
 /// The best of several values.
 fn best(metric: &str, values: &[Option<f64>]) -> Option<f64> {
-    let largest = Metric::from_name(metric).is_none_or(Metric::larger_is_better);
+    let largest = Measure::from_name(metric).is_none_or(|measure| measure.metric.larger_is_better());
     let fold = if largest { f64::max } else { f64::min };
     values.iter().copied().flatten().reduce(fold).filter(|_| values.len() > 1)
 }

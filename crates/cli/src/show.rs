@@ -6,7 +6,7 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use console::style;
-use data::{DESCRIPTION_FILE, Description, Fitted, Transform};
+use data::{DESCRIPTION_FILE, Description, Fitted, LABEL, LabelKind, Transform};
 use plan::ArtifactKind;
 use serde_json::{Value, json};
 use store::Artifact;
@@ -155,22 +155,37 @@ fn dataset(description: &Description) -> String {
         let optional = |value: Option<u64>| value.map_or_else(String::new, |value| value.to_string());
         columns.row([name.clone(), kind, optional(column.vocabulary), optional(column.longest)]);
     }
-    let classes = description.label.as_ref().map_or(&[][..], |label| &label.classes);
+    let labels = description.all_labels();
+    let mut text = format!("{columns}\n");
+    let only = labels.get(LABEL).copied();
+    text += &format!("{}\n", parts(description, LABEL, only.map_or(&[][..], |label| &label.classes)));
+    for (name, label) in labels.iter().filter(|(name, label)| **name != LABEL && !label.classes.is_empty()) {
+        text += &format!("{}\n{}\n", style(name).bold(), parts(description, name, &label.classes));
+    }
+    for (name, label) in labels {
+        let name = if name == LABEL { LABEL.to_owned() } else { format!("label {name}") };
+        let what = match label.kind {
+            LabelKind::Number => ", a number",
+            LabelKind::Class | LabelKind::MultiLabel => "",
+        };
+        let has = if description.has_label { "" } else { ", which these rows do not have" };
+        let _ = writeln!(text, "{name}: {}{what}{has}\n", label.column);
+    }
+    text
+}
+
+/// The rows of each part, and of each class of a label.
+fn parts(description: &Description, label: &str, classes: &[String]) -> Table {
     let mut head = vec!["part", "rows"];
     head.extend(classes.iter().map(String::as_str));
     let numbers: Vec<usize> = (1..head.len()).collect();
     let mut parts = Table::new(&head).right(&numbers);
     let named = description.parts.iter().map(|(part, rows)| (part.name(), rows));
     for (name, rows) in named.chain([("(none)", &description.no_part)]).filter(|(_, rows)| rows.rows > 0) {
-        let counts = rows.classes.iter().map(u64::to_string);
+        let counts = rows.counts(label).iter().map(u64::to_string);
         parts.row([name.to_owned(), rows.rows.to_string()].into_iter().chain(counts));
     }
-    let label = match (&description.label, description.has_label) {
-        (Some(label), true) => format!("label: {}\n\n", label.column),
-        (Some(label), false) => format!("label: {}, which these rows do not have\n\n", label.column),
-        (None, _) => String::new(),
-    };
-    format!("{columns}\n{parts}\n{label}")
+    parts
 }
 
 fn vector(name: &str, width: Option<usize>) -> String {
@@ -220,8 +235,13 @@ fn transform(transform: &Transform) -> String {
             }
         }
     }
-    if let Some(label) = transform.label() {
-        let _ = writeln!(text, "label {}: {}\n", style(&label.column).bold(), label.classes.join(", "));
+    for (name, label) in transform.labels() {
+        let name = if name == LABEL { String::new() } else { format!(" {name}") };
+        let what = match label.kind {
+            LabelKind::Number => "a number".to_owned(),
+            LabelKind::Class | LabelKind::MultiLabel => label.classes.join(", "),
+        };
+        let _ = writeln!(text, "label{name} {}: {what}\n", style(&label.column).bold());
     }
     text
 }

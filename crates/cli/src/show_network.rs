@@ -45,7 +45,11 @@ pub(crate) fn nodes_table(path: &Path) -> Result<String> {
             mark.to_owned(),
         ]);
     }
-    let output = &graph.nodes[graph.output].name;
+    let results = graph.results().into_iter().map(|(output, node)| match output {
+        "" => graph.nodes[node].name.clone(),
+        output => format!("{output} = {}", graph.nodes[node].name),
+    });
+    let output = results.collect::<Vec<_>>().join(", ");
     Ok(format!("{table}\noutput: {output}; parameters: {all}, of which frozen: {still}\n\n"))
 }
 

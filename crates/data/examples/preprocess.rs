@@ -28,7 +28,11 @@ fn main() -> Result<(), Box<dyn Error>> {
         Step::Index(Index::default()),
         Step::Clip(555),
     ];
-    let spec = Spec { columns: BTreeMap::from([(column.clone(), steps)]), label, ..Spec::default() };
+    let spec = Spec {
+        columns: BTreeMap::from([(column.clone(), steps)]),
+        label: label.as_deref().map(data::Label::from),
+        ..Spec::default()
+    };
     let folder = std::env::temp_dir().join(format!("preprocess-{}", std::process::id()));
     std::fs::create_dir_all(&folder)?;
 

@@ -79,6 +79,10 @@ fn murmur(bytes: &[u8]) -> u32 {
 fn outputs(labels: &Labels, classes: usize, rows: impl Iterator<Item = usize> + Clone) -> Vec<Vec<f64>> {
     match labels {
         Labels::Number(numbers) => vec![rows.map(|row| f64::from(numbers[row])).collect()],
+        Labels::MultiLabel { width, flags } => {
+            let of = |label: usize| rows.clone().map(|row| f64::from(flags[row * width + label])).collect();
+            (0..*width).map(of).collect()
+        }
         Labels::Class(labels) => {
             let of = |class: usize| {
                 let is = |row: usize| if labels[row] as usize == class { 1.0 } else { 0.0 };
@@ -152,7 +156,7 @@ pub(crate) fn folds(count: usize, seed: u64, labels: &Labels, rows: &[usize]) ->
     for (at, &row) in rows.iter().enumerate() {
         let class = match labels {
             Labels::Class(labels) => labels[row],
-            Labels::Number(_) => 0,
+            Labels::MultiLabel { .. } | Labels::Number(_) => 0,
         };
         by_class.entry(class).or_default().push(at);
     }

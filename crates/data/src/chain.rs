@@ -320,7 +320,7 @@ impl<'a> Chain<'a> {
                 let terms = Terms::learn(count, None, &cutter, &cells).map_err(nothing)?;
                 let words = terms.apply(count, None, &cutter, &cells);
                 let rows: Vec<usize> = (0..cells.len()).map(|at| cells.row(at)).collect();
-                let (evidence, own) = Evidence::learn(bayes, terms, &words, label, &rows);
+                let (evidence, own) = Evidence::learn(bayes, terms, &words, label, &rows)?;
                 (Learnt::Evidence(evidence), Some(own))
             }
             Head::Terms { tokenizer, limit, count, tf_idf } => {

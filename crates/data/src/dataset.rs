@@ -13,10 +13,11 @@ use memmap2::Mmap;
 use safetensors::{Dtype, SafeTensors};
 
 use crate::encoded::{
-    ColumnDescription, DESCRIPTION_FILE, Description, NO_PART, TENSORS_FILE, VERSION, tensor_name,
+    ColumnDescription, DESCRIPTION_FILE, Description, NO_PART, TENSORS_FILE, VERSION, label_tensor,
+    tensor_name,
 };
 use crate::error::Error;
-use crate::label::{LabelKind, Labels};
+use crate::label::{FittedLabel, LabelKind, Labels};
 use crate::map::map;
 use crate::part::Part;
 use crate::spool::PICTURES_FILE;
@@ -230,16 +231,29 @@ impl Dataset {
         Some(SparseBatch { values, indices, offsets, width })
     }
 
-    /// The labels of some rows; none where the data set has no label.
-    pub fn label_batch(&self, rows: &[u32]) -> Option<Labels> {
-        let label = self.description.label.as_ref().filter(|_| self.description.has_label)?;
-        Some(match label.kind {
+    /// How much some rows weigh in a loss; none where all weigh the same.
+    pub fn weight_batch(&self, rows: &[u32]) -> Option<Vec<f32>> {
+        let weights: &[f32] = self.description.has_weights.then(|| self.values("weight"))?;
+        Some(rows.iter().map(|&row| weights[row as usize]).collect())
+    }
+
+    /// The labels of some rows; none where there is no such label, or these rows do not have it.
+    pub fn label_batch(&self, label: &str, rows: &[u32]) -> Option<Labels> {
+        let labels = self.description.all_labels();
+        let fitted = labels.get(label).filter(|_| self.description.has_label)?;
+        let tensor = label_tensor(label);
+        Some(match fitted.kind {
             LabelKind::Class => {
-                let values: &[i32] = self.values("label");
+                let values: &[i32] = self.values(&tensor);
                 Labels::Class(rows.iter().map(|&row| values[row as usize]).collect())
             }
+            LabelKind::MultiLabel => {
+                let (values, width): (&[u8], _) = (self.values(&tensor), fitted.classes.len());
+                let row = |row: &u32| &values[*row as usize * width..(*row as usize + 1) * width];
+                Labels::MultiLabel { width, flags: rows.iter().flat_map(row).copied().collect() }
+            }
             LabelKind::Number => {
-                let values: &[f32] = self.values("label");
+                let values: &[f32] = self.values(&tensor);
                 Labels::Number(rows.iter().map(|&row| values[row as usize]).collect())
             }
         })
@@ -290,13 +304,19 @@ impl<'a> Opening<'a> {
                 return self.damaged("`id.offsets` cuts a character");
             }
         }
+        if description.has_weights {
+            let weights: &[f32] = self.tensor(&file, "weight", Dtype::F32, Some(rows))?;
+            if !weights.iter().all(|weight| weight.is_finite() && *weight >= 0.0) {
+                return self.damaged("`weight` holds what is no weight");
+            }
+        }
         if description.has_label {
-            match &description.label {
-                None => return self.damaged("a label that the description does not describe"),
-                Some(label) if label.kind == LabelKind::Number => {
-                    self.tensor::<f32>(&file, "label", Dtype::F32, Some(rows))?;
-                }
-                Some(label) => self.indices(&file, "label", Some(rows), label.classes.len() as u64)?,
+            let labels = description.all_labels();
+            if labels.is_empty() {
+                return self.damaged("a label that the description does not describe");
+            }
+            for (name, label) in labels {
+                self.label(&file, &label_tensor(name), label, rows)?;
             }
         }
         for (name, column) in &description.columns {
@@ -352,6 +372,26 @@ impl<'a> Opening<'a> {
             }
         }
         Ok(())
+    }
+
+    fn label(
+        &mut self,
+        file: &SafeTensors<'a>,
+        name: &str,
+        label: &FittedLabel,
+        rows: usize,
+    ) -> Result<(), Error> {
+        match label.kind {
+            LabelKind::Number => self.tensor::<f32>(file, name, Dtype::F32, Some(rows)).map(drop),
+            LabelKind::Class => self.indices(file, name, Some(rows), label.classes.len() as u64),
+            LabelKind::MultiLabel => {
+                let flags: &[u8] = self.shaped(file, name, Dtype::U8, &[rows, label.classes.len()])?;
+                if flags.iter().any(|flag| *flag > 1) {
+                    return self.damaged(format!("`{name}` holds what is neither 0 nor 1"));
+                }
+                Ok(())
+            }
+        }
     }
 
     /// The width of vectors.

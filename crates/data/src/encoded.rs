@@ -8,7 +8,8 @@
 //! `columns.<name>.vectors` f32 [rows, width]; `columns.<name>.values` f32, `columns.<name>.indices` i32 (rising in
 //! each row) and `columns.<name>.offsets` i64 [rows + 1] of sparse vectors; `columns.<name>.starts` i64 [rows] and
 //! `columns.<name>.sizes` i32 [rows, 3] (height, width, channels) of pictures, whose levels `[height, width, channels]`
-//! lie in `pictures.safetensors` from the start on; `label` i32 or f32 [rows]; `part` u8 [rows] (0 train, 1 valid, 2 test, 255 none); `row` i64 [rows], the row of the source from
+//! lie in `pictures.safetensors` from the start on; `label` i32 or f32 [rows], or u8 [rows, labels],
+//! `labels.<name>` the same where labels have names; `weight` f32 [rows]; `part` u8 [rows] (0 train, 1 valid, 2 test, 255 none); `row` i64 [rows], the row of the source from
 //! 0; `id.bytes` u8 and `id.offsets` i64 [rows + 1].
 
 use std::borrow::Cow;
@@ -22,11 +23,12 @@ use serde::{Deserialize, Serialize};
 
 use crate::block::Sparse;
 use crate::error::Error;
-use crate::label::{FittedLabel, Labels};
+use crate::label::{FittedLabel, LABEL, Labels, parse_number};
 use crate::part::Part;
 use crate::spool::{Pictures, Stored};
 use crate::step::ColumnType;
-use crate::transform::canonical_json;
+use crate::table::Table;
+use crate::transform::{by_name, canonical_json};
 
 /// The file of the tensors.
 pub const TENSORS_FILE: &str = "data.safetensors";
@@ -41,11 +43,14 @@ pub(crate) const NO_PART: u8 = 255;
 pub struct Encoded {
     pub(crate) columns: BTreeMap<String, EncodedColumn>,
     pub(crate) label: Option<FittedLabel>,
-    pub(crate) labels: Option<Labels>,
+    pub(crate) labels: BTreeMap<String, FittedLabel>,
+    /// By label, where the rows have any.
+    pub(crate) of_rows: BTreeMap<String, Labels>,
     pub(crate) parts: Vec<Option<Part>>,
     /// The row of the source that each row came from.
     pub(crate) source_rows: Vec<i64>,
     pub(crate) ids: Option<Vec<String>>,
+    pub(crate) weights: Option<Vec<f32>>,
 }
 
 #[derive(Clone, Debug)]
@@ -86,12 +91,18 @@ pub struct Description {
     pub rows: u64,
     /// The input columns.
     pub columns: BTreeMap<String, ColumnDescription>,
-    /// The label that the transform knows, whether or not these rows have one.
+    /// The only label that the transform knows, whether or not these rows have one.
     pub label: Option<FittedLabel>,
+    /// Labels by name, where the transform knows several.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub labels: BTreeMap<String, FittedLabel>,
     /// Whether the rows have a label.
     pub has_label: bool,
     /// Whether the rows have names of their own.
     pub has_id: bool,
+    /// Whether the rows have weights of their own.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub has_weights: bool,
     /// The rows of each part that has any.
     pub parts: BTreeMap<Part, PartDescription>,
     /// The rows that belong to no part.
@@ -120,8 +131,25 @@ pub struct ColumnDescription {
 pub struct PartDescription {
     /// How many there are.
     pub rows: u64,
-    /// How many of each class, by class index; empty where the rows have no class.
+    /// How many of each class of the only label, by class index; empty where the rows have no class.
     pub classes: Vec<u64>,
+    /// The same of labels that have names.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub labels: BTreeMap<String, Vec<u64>>,
+}
+
+impl Description {
+    /// The labels by name; the only one is called [`LABEL`].
+    pub fn all_labels(&self) -> BTreeMap<&str, &FittedLabel> {
+        by_name(self.label.as_ref(), &self.labels)
+    }
+}
+
+impl PartDescription {
+    /// How many rows there are of each class of a label.
+    pub fn counts(&self, label: &str) -> &[u64] {
+        if label == LABEL { &self.classes } else { self.labels.get(label).map_or(&[], Vec::as_slice) }
+    }
 }
 
 /// The version of the two files.
@@ -141,29 +169,52 @@ impl Encoded {
         self
     }
 
+    /// The same rows with how much each weighs in a loss, as a column of their table says.
+    ///
+    /// # Errors
+    /// When there is no such column, or a cell of it is not a number of 0 or more.
+    pub fn weighted(self, table: &Table, column: &str) -> Result<Self, Error> {
+        let place = table.column(column)?;
+        let weight = |row: usize| {
+            let cell = table.cell(row, place).trim();
+            let weight = parse_number(cell).filter(|weight| *weight >= 0.0);
+            weight.ok_or_else(|| match table.place(row, place) {
+                Ok(place) => Error::NotAWeight { place, column: column.into(), cell: cell.into() },
+                Err(error) => error,
+            })
+        };
+        let weights = (0..table.rows()).map(weight).collect::<Result<_, _>>()?;
+        Ok(Self { weights: Some(weights), ..self })
+    }
+
     /// What the data set holds.
     pub fn description(&self) -> Description {
-        let mut parts = BTreeMap::<Option<Part>, PartDescription>::new();
-        let count = match (&self.label, &self.labels) {
-            (Some(label), Some(Labels::Class(_))) => label.classes.len(),
-            _ => 0,
-        };
+        let mut rows_of = BTreeMap::<Option<Part>, Vec<usize>>::new();
         for (row, part) in self.parts.iter().enumerate() {
-            let part =
-                parts.entry(*part).or_insert_with(|| PartDescription { rows: 0, classes: vec![0; count] });
-            part.rows += 1;
-            if let Some(Labels::Class(classes)) = &self.labels {
-                part.classes[classes[row] as usize] += 1;
-            }
+            rows_of.entry(*part).or_default().push(row);
         }
+        let known = by_name(self.label.as_ref(), &self.labels);
+        let describe = |rows: Vec<usize>| {
+            let count = |(name, labels): (&String, &Labels)| {
+                let classes = known.get(name.as_str()).map_or(0, |label| label.classes.len());
+                (name.clone(), labels.count(classes, rows.iter().copied()))
+            };
+            let mut labels: BTreeMap<String, Vec<u64>> = self.of_rows.iter().map(count).collect();
+            let classes = labels.remove(LABEL).unwrap_or_default();
+            PartDescription { rows: rows.len() as u64, classes, labels }
+        };
+        let mut parts: BTreeMap<Option<Part>, PartDescription> =
+            rows_of.into_iter().map(|(part, rows)| (part, describe(rows))).collect();
         let no_part = parts.remove(&None).unwrap_or_default();
         Description {
             version: VERSION,
             rows: self.rows() as u64,
             columns: self.columns.iter().map(|(name, column)| (name.clone(), column.describe())).collect(),
             label: self.label.clone(),
-            has_label: self.labels.is_some(),
+            labels: self.labels.clone(),
+            has_label: !self.of_rows.is_empty(),
             has_id: self.ids.is_some(),
+            has_weights: self.weights.is_some(),
             parts: parts.into_iter().filter_map(|(part, description)| Some((part?, description))).collect(),
             no_part,
         }
@@ -191,10 +242,16 @@ impl Encoded {
             tensors.push(("id.bytes".into(), Tensor::new(Dtype::U8, &bytes)));
             tensors.push(("id.offsets".into(), Tensor::new(Dtype::I64, &offsets)));
         }
-        match &self.labels {
-            Some(Labels::Class(classes)) => tensors.push(("label".into(), Tensor::new(Dtype::I32, classes))),
-            Some(Labels::Number(numbers)) => tensors.push(("label".into(), Tensor::new(Dtype::F32, numbers))),
-            None => {}
+        if let Some(weights) = &self.weights {
+            tensors.push(("weight".into(), Tensor::new(Dtype::F32, weights)));
+        }
+        for (name, labels) in &self.of_rows {
+            let tensor = match labels {
+                Labels::Class(classes) => Tensor::new(Dtype::I32, classes),
+                Labels::MultiLabel { width, flags } => Tensor::new(Dtype::U8, flags).rows_of(*width),
+                Labels::Number(numbers) => Tensor::new(Dtype::F32, numbers),
+            };
+            tensors.push((label_tensor(name), tensor));
         }
         for (name, column) in &self.columns {
             let mut push = |field, tensor| tensors.push((tensor_name(name, field), tensor));
@@ -248,6 +305,16 @@ impl EncodedColumn {
             Self::Image(stored) => ColumnDescription { view: stored.view.clone(), ..plain(stored.kind) },
         }
     }
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks so")]
+fn is_false(value: &bool) -> bool {
+    !value
+}
+
+/// The name of a label's tensor.
+pub(crate) fn label_tensor(label: &str) -> String {
+    if label == LABEL { LABEL.into() } else { format!("labels.{label}") }
 }
 
 /// The name of a column's tensor.

@@ -536,6 +536,26 @@ pub enum Error {
         /// The column.
         column: String,
     },
+    /// A cell does not say whether a row has a label.
+    #[error("{place}: `{cell}` in column `{column}` does not say whether the row has this label")]
+    NotAFlag {
+        /// Where the cell is.
+        place: Place,
+        /// The column.
+        column: String,
+        /// The cell.
+        cell: String,
+    },
+    /// A cell says no weight of a row.
+    #[error("{place}: `{cell}` in column `{column}` is not a weight")]
+    NotAWeight {
+        /// Where the cell is.
+        place: Place,
+        /// The column.
+        column: String,
+        /// The cell.
+        cell: String,
+    },
     /// A label that training never saw.
     #[error("{place}: the label `{cell}` in column `{column}` is none of the classes {}", classes.join(", "))]
     UnknownLabel {
@@ -561,6 +581,12 @@ pub enum Error {
     /// A label was asked of a transform that was fitted without one.
     #[error("the transform was fitted without a label")]
     NoLabel,
+    /// A step that learns from one class or number a row.
+    #[error("`{step}` learns from one class or number a row, and a row may have several labels")]
+    SeveralLabels {
+        /// The step.
+        step: &'static str,
+    },
     /// An index does not fit in the 32 bits of its tensor.
     #[error("column `{column}`: more than 2147483647 different values")]
     TooManyValues {
@@ -598,6 +624,8 @@ impl Error {
             | Self::NoResult { place, .. }
             | Self::EmptyLabel { place, .. }
             | Self::NotALevel { place, .. }
+            | Self::NotAWeight { place, .. }
+            | Self::NotAFlag { place, .. }
             | Self::UnknownLabel { place, .. } => Some(place),
             Self::Picture { place, .. } => place.as_ref(),
             _ => None,
@@ -678,6 +706,8 @@ impl Error {
             }
             Self::NothingToLearn { .. } => "every cell of them is empty: drop the column".into(),
             Self::Directions { .. } => "keep fewer components, or fewer words by `max-features`".into(),
+            Self::NotAFlag { .. } => "a column of a label holds 1 or 0, true or false, yes or no".into(),
+            Self::NotAWeight { .. } => "a weight is a number, 0 or more; 0 leaves the row out of the loss".into(),
             Self::TooManyClasses { .. } => "for a quantity, say label-kind = \"number\"".into(),
             Self::Picture { .. } => "on-error = \"skip\" in the source leaves such rows out".into(),
             Self::PixelColumns { .. } => "a picture has height x width x channels columns".into(),

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::block::{Dense, Sparse};
 use crate::category::folds;
+use crate::error::Error;
 use crate::label::Labels;
 use crate::step::NaiveBayes;
 use crate::terms::Terms;
@@ -64,14 +65,18 @@ impl Counts {
 impl Evidence {
     /// What words say in the training rows, and what those rows themselves get, `[rows, width]`. `sparse` says which
     /// words each has, `rows` are their places among `labels`.
+    ///
+    /// # Errors
+    /// [`Error::SeveralLabels`] when a row may have several labels.
     pub(crate) fn learn(
         bayes: &NaiveBayes,
         terms: Terms,
         sparse: &Sparse,
         (labels, classes): (&Labels, usize),
         rows: &[usize],
-    ) -> (Self, Dense) {
+    ) -> Result<(Self, Dense), Error> {
         let (of_rows, count) = match labels {
+            Labels::MultiLabel { .. } => return Err(Error::SeveralLabels { step: "naive-bayes" }),
             Labels::Class(labels) => (rows.iter().map(|row| labels[*row] as usize).collect(), classes.max(2)),
             Labels::Number(numbers) => {
                 let numbers: Vec<f64> = rows.iter().map(|row| f64::from(numbers[*row])).collect();
@@ -94,7 +99,7 @@ impl Evidence {
                 say(&prior, &words, sparse.row(row).map(|(word, _)| word), into);
             }
         }
-        (evidence, Dense { width, values: own })
+        Ok((evidence, Dense { width, values: own }))
     }
 
     /// The words.

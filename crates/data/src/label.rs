@@ -1,4 +1,4 @@
-//! What a label's cells mean: classes that the training rows name, or numbers.
+//! What a label's cells mean: classes that the training rows name, any number of labels a row, or numbers.
 
 use std::collections::BTreeMap;
 
@@ -8,6 +8,9 @@ use serde::{Deserialize, Serialize};
 use crate::error::Error;
 use crate::table::Table;
 
+/// What the only label of rows is called where labels are told apart by name.
+pub const LABEL: &str = "label";
+
 /// How a label is read.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
@@ -15,20 +18,94 @@ pub enum LabelKind {
     /// One of a few classes, those of the training rows.
     #[default]
     Class,
+    /// Any number of labels a row. In recipes this follows from several columns or a separator.
+    #[schemars(skip)]
+    MultiLabel,
     /// A quantity.
     Number,
+}
+
+impl LabelKind {
+    /// What such a label is, for messages.
+    pub fn in_words(self) -> &'static str {
+        match self {
+            LabelKind::Class => "a label of classes",
+            LabelKind::MultiLabel => "a label of which a row may have several",
+            LabelKind::Number => "a label that is a number",
+        }
+    }
+}
+
+/// What is predicted: a column, columns of 0 and 1, or a column and how it is read.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub enum Label {
+    /// A column.
+    Column(String),
+    /// Columns of 0 and 1, one a label, of which a row may have any number.
+    Columns(#[schemars(length(min = 2))] Vec<String>),
+    /// A column and how it is read.
+    Read(LabelColumn),
+}
+
+/// A label's column and how it is read.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct LabelColumn {
+    /// The column.
+    pub column: String,
+    /// Whether it names classes or is a number; by default classes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kind: Option<LabelKind>,
+    /// What stands between the labels of a row, which may have any number: `";"` reads `news;sport`. The labels are those
+    /// of the training rows; an empty cell has none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1))]
+    pub separator: Option<String>,
+}
+
+impl From<&str> for Label {
+    fn from(column: &str) -> Self {
+        Label::Column(column.into())
+    }
+}
+
+impl Label {
+    /// The columns that hold it.
+    pub fn columns(&self) -> &[String] {
+        match self {
+            Label::Column(column) | Label::Read(LabelColumn { column, .. }) => std::slice::from_ref(column),
+            Label::Columns(columns) => columns,
+        }
+    }
+
+    /// How it is read; `kind` is that of a column that says no more.
+    pub fn kind(&self, kind: LabelKind) -> LabelKind {
+        match self {
+            Label::Columns(_) | Label::Read(LabelColumn { separator: Some(_), .. }) => LabelKind::MultiLabel,
+            Label::Read(LabelColumn { kind, .. }) => kind.unwrap_or_default(),
+            Label::Column(_) => kind,
+        }
+    }
 }
 
 /// A label fitted on training rows.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct FittedLabel {
-    /// The label's column.
+    /// The label's column; of several their names.
     pub column: String,
     /// How its cells are read.
     pub kind: LabelKind,
-    /// The classes by index: in numeric order where all are numbers, else by their bytes. Empty for a number.
+    /// The classes by index: in numeric order where all are numbers, else by their bytes. Of columns of 0 and 1 their
+    /// names as they were where the label was fitted. Empty for a number.
     pub classes: Vec<String>,
+    /// The columns of 0 and 1, where the label is such.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    columns: Vec<String>,
+    /// What stands between the labels of a row, where a cell may name several.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    separator: Option<String>,
 }
 
 /// More distinct labels than this are no classes.
@@ -39,19 +116,112 @@ const MOST_CLASSES: usize = 1000;
 pub enum Labels {
     /// Class indices.
     Class(Vec<i32>),
+    /// Whether a row has a label, 0 or 1, `[rows, width]` row after row.
+    MultiLabel {
+        /// Labels a row.
+        width: usize,
+        /// Row after row.
+        flags: Vec<u8>,
+    },
     /// Quantities.
     Number(Vec<f32>),
 }
 
+impl Labels {
+    /// The number of rows.
+    pub fn len(&self) -> usize {
+        match self {
+            Labels::Class(classes) => classes.len(),
+            Labels::MultiLabel { width, flags } => flags.len() / width.max(&1),
+            Labels::Number(numbers) => numbers.len(),
+        }
+    }
+
+    /// What the label is.
+    pub fn kind(&self) -> LabelKind {
+        match self {
+            Labels::Class(_) => LabelKind::Class,
+            Labels::MultiLabel { .. } => LabelKind::MultiLabel,
+            Labels::Number(_) => LabelKind::Number,
+        }
+    }
+
+    /// Whether there are no rows.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// How many of `rows` have each of `classes` classes or labels; empty for numbers.
+    pub(crate) fn count(&self, classes: usize, rows: impl Iterator<Item = usize>) -> Vec<u64> {
+        match self {
+            Labels::Number(_) => vec![],
+            Labels::Class(labels) => {
+                let mut counts = vec![0; classes];
+                rows.for_each(|row| counts[labels[row] as usize] += 1);
+                counts
+            }
+            Labels::MultiLabel { width, flags } => {
+                let mut counts = vec![0; classes];
+                for row in rows {
+                    let own = counts.iter_mut().zip(&flags[row * width..(row + 1) * width]);
+                    own.for_each(|(count, flag)| *count += u64::from(*flag));
+                }
+                counts
+            }
+        }
+    }
+}
+
 impl FittedLabel {
-    pub(crate) fn fit(table: &Table, rows: &[usize], name: &str, kind: LabelKind) -> Result<Self, Error> {
+    pub(crate) fn fit(table: &Table, rows: &[usize], label: &Label, kind: LabelKind) -> Result<Self, Error> {
+        let kind = label.kind(kind);
+        let mut fitted =
+            Self { column: String::new(), kind, classes: vec![], columns: vec![], separator: None };
+        fitted.read_from(label);
+        fitted.classes = match label {
+            Label::Columns(columns) => {
+                columns.iter().try_for_each(|name| table.column(name).map(drop))?;
+                columns.clone()
+            }
+            Label::Column(name) | Label::Read(LabelColumn { column: name, .. }) => {
+                fitted.learn(table, rows, name)?
+            }
+        };
+        Ok(fitted)
+    }
+
+    /// The same label in other columns.
+    pub(crate) fn read_from(&mut self, label: &Label) {
+        self.column = label.columns().join(", ");
+        match label {
+            Label::Columns(columns) => self.columns.clone_from(columns),
+            Label::Read(LabelColumn { separator: Some(separator), .. }) => {
+                self.separator = Some(separator.clone());
+            }
+            Label::Column(_) | Label::Read(_) => {}
+        }
+    }
+
+    /// The columns that hold it.
+    pub fn columns(&self) -> &[String] {
+        if self.columns.is_empty() { std::slice::from_ref(&self.column) } else { &self.columns }
+    }
+
+    /// The classes that the rows name.
+    fn learn(&self, table: &Table, rows: &[usize], name: &str) -> Result<Vec<String>, Error> {
         let column = table.column(name)?;
         let mut classes = BTreeMap::new();
         for &row in rows {
-            let cell = cell(table, row, column, name)?;
-            match kind {
-                LabelKind::Number => drop(number(table, row, column, name)?),
-                LabelKind::Class => drop(classes.insert(cell, finite(cell))),
+            match (self.kind, &self.separator) {
+                (LabelKind::Number, _) => drop(number(table, row, column, name)?),
+                (_, Some(separator)) => {
+                    let names = parts(table.cell(row, column), separator);
+                    classes.extend(names.map(|name| (name, None)));
+                }
+                (_, None) => {
+                    let cell = cell(table, row, column, name)?;
+                    classes.insert(cell, finite(cell));
+                }
             }
             if classes.len() > MOST_CLASSES {
                 let (path, column) = (table.path().into(), name.into());
@@ -59,7 +229,7 @@ impl FittedLabel {
             }
         }
         let mut classes: Vec<(&str, Option<f64>)> = classes.into_iter().collect();
-        if let (LabelKind::Class, [(class, _)]) = (kind, classes.as_slice()) {
+        if let (LabelKind::Class, [(class, _)]) = (self.kind, classes.as_slice()) {
             let (path, column) = (table.path().into(), name.into());
             return Err(Error::OneClass { path, column, class: (*class).to_owned() });
         }
@@ -68,17 +238,25 @@ impl FittedLabel {
             classes.sort_by(|left, right| left.1.partial_cmp(&right.1).unwrap_or(std::cmp::Ordering::Equal));
             classes.dedup_by_key(|(_, number)| *number);
         }
-        let classes = classes.into_iter().map(|(class, _)| class.to_owned()).collect();
-        Ok(Self { column: name.into(), kind, classes })
+        Ok(classes.into_iter().map(|(class, _)| class.to_owned()).collect())
     }
 
     pub(crate) fn apply(&self, table: &Table) -> Result<Labels, Error> {
+        match (self.kind, &self.separator) {
+            (LabelKind::Number, _) => {
+                let column = table.column(&self.column)?;
+                let numbers = (0..table.rows()).map(|row| number(table, row, column, &self.column));
+                Ok(Labels::Number(numbers.collect::<Result<_, _>>()?))
+            }
+            (LabelKind::Class, _) => self.classes_of(table),
+            (LabelKind::MultiLabel, Some(separator)) => self.named(table, separator),
+            (LabelKind::MultiLabel, None) => self.flagged(table),
+        }
+    }
+
+    fn classes_of(&self, table: &Table) -> Result<Labels, Error> {
         let name = &self.column;
         let column = table.column(name)?;
-        if self.kind == LabelKind::Number {
-            let numbers = (0..table.rows()).map(|row| number(table, row, column, name));
-            return Ok(Labels::Number(numbers.collect::<Result<_, _>>()?));
-        }
         let by_name: BTreeMap<&str, i32> = self.classes.iter().map(String::as_str).zip(0..).collect();
         let numbers: Vec<Option<f64>> = self.classes.iter().map(|class| finite(class)).collect();
         let numeric = numbers.iter().all(Option::is_some);
@@ -90,17 +268,56 @@ impl FittedLabel {
                 let number = finite(cell).filter(|_| numeric);
                 numbers.iter().position(|own| number.is_some() && *own == number).map(|at| at as i32)
             };
-            let Some(index) = by_name.get(cell).copied().or_else(by_number) else {
-                return Err(Error::UnknownLabel {
-                    place: table.place(row, column)?,
-                    column: name.clone(),
-                    cell: cell.into(),
-                    classes: self.classes.clone(),
-                });
-            };
-            indices.push(index);
+            let index = by_name.get(cell).copied().or_else(by_number);
+            indices.push(index.ok_or_else(|| self.unknown(table, row, column, cell))?);
         }
         Ok(Labels::Class(indices))
+    }
+
+    /// Labels that a cell names.
+    fn named(&self, table: &Table, separator: &str) -> Result<Labels, Error> {
+        let column = table.column(&self.column)?;
+        let places: BTreeMap<&str, usize> = self.classes.iter().map(String::as_str).zip(0..).collect();
+        let width = self.classes.len();
+        let mut flags = vec![0; table.rows() * width];
+        for row in 0..table.rows() {
+            for name in parts(table.cell(row, column), separator) {
+                let Some(place) = places.get(name) else {
+                    return Err(self.unknown(table, row, column, name));
+                };
+                flags[row * width + place] = 1;
+            }
+        }
+        Ok(Labels::MultiLabel { width, flags })
+    }
+
+    /// Labels of columns of 0 and 1.
+    fn flagged(&self, table: &Table) -> Result<Labels, Error> {
+        let places = self.columns.iter().map(|name| table.column(name));
+        let places = places.collect::<Result<Vec<_>, _>>()?;
+        let mut flags = Vec::with_capacity(table.rows() * places.len());
+        for row in 0..table.rows() {
+            for (&column, name) in places.iter().zip(&self.columns) {
+                let cell = cell(table, row, column, name)?;
+                flags.push(flag(cell).ok_or_else(|| match table.place(row, column) {
+                    Ok(place) => Error::NotAFlag { place, column: name.clone(), cell: cell.into() },
+                    Err(error) => error,
+                })?);
+            }
+        }
+        Ok(Labels::MultiLabel { width: places.len(), flags })
+    }
+
+    fn unknown(&self, table: &Table, row: usize, column: usize, cell: &str) -> Error {
+        match table.place(row, column) {
+            Ok(place) => Error::UnknownLabel {
+                place,
+                column: self.column.clone(),
+                cell: cell.into(),
+                classes: self.classes.clone(),
+            },
+            Err(error) => error,
+        }
     }
 }
 
@@ -110,6 +327,20 @@ fn cell<'a>(table: &'a Table, row: usize, column: usize, name: &str) -> Result<&
         return Err(Error::EmptyLabel { place: table.place(row, column)?, column: name.into() });
     }
     Ok(cell)
+}
+
+/// The labels that a cell names.
+fn parts<'a>(cell: &'a str, separator: &'a str) -> impl Iterator<Item = &'a str> {
+    cell.split(separator).map(str::trim).filter(|name| !name.is_empty())
+}
+
+/// Whether a cell says yes or no.
+fn flag(cell: &str) -> Option<u8> {
+    match (finite(cell), cell.to_ascii_lowercase().as_str()) {
+        (Some(0.0), _) | (_, "false" | "no") => Some(0),
+        (Some(1.0), _) | (_, "true" | "yes") => Some(1),
+        _ => None,
+    }
 }
 
 fn number(table: &Table, row: usize, column: usize, name: &str) -> Result<f32, Error> {

@@ -55,7 +55,7 @@ pub use dataset::{Dataset, PaddedBatch, SparseBatch};
 pub use draws::Draws;
 pub use encoded::{ColumnDescription, DESCRIPTION_FILE, Description, Encoded, PartDescription, TENSORS_FILE};
 pub use error::{Error, Place};
-pub use label::{FittedLabel, LabelKind, Labels};
+pub use label::{FittedLabel, LABEL, Label, LabelColumn, LabelKind, Labels};
 pub use part::{Part, Split};
 pub use paths::{Paths, is_pattern, matching, pattern_in};
 pub use principal::Principal;

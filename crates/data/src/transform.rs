@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use crate::chain::{Chain, OwnRows};
 use crate::encoded::Encoded;
 use crate::error::Error;
-use crate::label::{FittedLabel, LabelKind};
+use crate::label::{FittedLabel, LABEL, Label, LabelKind, Labels};
 use crate::numbers::Learnt;
 use crate::part::Part;
 use crate::step::Step;
@@ -25,10 +25,20 @@ use crate::vocabulary::Vocabulary;
 pub struct Spec {
     /// The chain of every input column.
     pub columns: BTreeMap<String, Vec<Step>>,
-    /// The label's column, where there is one.
-    pub label: Option<String>,
-    /// How the label is read.
+    /// The label, where there is one.
+    pub label: Option<Label>,
+    /// How the label's column is read, where the label says no more.
     pub label_kind: LabelKind,
+    /// Labels by name, where there are several.
+    pub labels: BTreeMap<String, Label>,
+}
+
+impl Spec {
+    /// All labels by name, and how a column is read that says no more.
+    fn all_labels(&self) -> BTreeMap<&str, (&Label, LabelKind)> {
+        let named = self.labels.iter().map(|(name, label)| (name.as_str(), (label, LabelKind::Class)));
+        self.label.iter().map(|label| (LABEL, (label, self.label_kind))).chain(named).collect()
+    }
 }
 
 /// A fitted transform; stored as `transform.json`.
@@ -38,7 +48,12 @@ pub struct Transform {
     version: u32,
     columns: BTreeMap<String, FittedColumn>,
     label: Option<FittedLabel>,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    labels: BTreeMap<String, FittedLabel>,
 }
+
+/// Fitted labels by name.
+type FittedLabels = BTreeMap<String, FittedLabel>;
 
 /// A fitted column.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -162,22 +177,26 @@ impl Transform {
             None => Self::learn(table, parts, spec, None)?,
             Some(before) => before.extend(table, parts, spec)?,
         };
-        let with_label = transform.label.as_ref().is_some_and(|label| table.names().contains(&label.column));
+        let labels = transform.labels();
+        let has = |label: &&FittedLabel| label.columns().iter().all(|name| table.names().contains(name));
+        let with_label = !labels.is_empty() && labels.values().all(has);
         let encoded = transform.encode(table, parts, with_label, id, &own)?;
         Ok((transform, encoded))
     }
 
-    /// `known` is a label that was fitted before.
+    /// `known` are labels that were fitted before; `spec`'s are fitted without them.
     fn learn(
         table: &Table,
         parts: &[Option<Part>],
         spec: &Spec,
-        known: Option<&FittedLabel>,
+        known: Option<&FittedLabels>,
     ) -> Result<(Self, Own), Error> {
-        if spec.columns.is_empty() && spec.label.is_none() {
+        let wanted_labels = if known.is_some() { BTreeMap::new() } else { spec.all_labels() };
+        if spec.columns.is_empty() && wanted_labels.is_empty() {
             return Err(Error::NoColumns);
         }
-        if let Some(column) = spec.label.as_ref().filter(|label| spec.columns.contains_key(*label)) {
+        let mut of_labels = wanted_labels.values().flat_map(|(label, _)| label.columns());
+        if let Some(column) = of_labels.find(|column| spec.columns.contains_key(*column)) {
             return Err(Error::LabelIsInput { column: column.clone() });
         }
         let split = parts.iter().any(Option::is_some);
@@ -187,12 +206,14 @@ impl Transform {
         if rows.is_empty() {
             return Err(Error::NoTrainingRows { path: table.path().into() });
         }
-        let label = spec.label.as_ref();
-        let label = label.map(|name| FittedLabel::fit(table, &rows, name, spec.label_kind)).transpose();
+        let fit = |(name, (label, kind)): (&str, (&Label, LabelKind))| -> Result<_, Error> {
+            Ok((name.to_owned(), FittedLabel::fit(table, &rows, label, kind)?))
+        };
+        let labels = wanted_labels.into_iter().map(fit).collect::<Result<FittedLabels, Error>>();
         let chain = |(name, steps): (&'_ String, &'_ Vec<Step>)| -> Result<_, Error> {
             let column = table.column(name)?;
             let chain = Chain::new(name, steps)?;
-            let known = label.as_ref().ok().and_then(|label| known.or(label.as_ref()));
+            let known = known.or(labels.as_ref().ok()).and_then(|labels| labels.get(LABEL));
             let labels = match known.filter(|_| chain.needs_label()) {
                 Some(label) => Some((label.apply(table)?, label.classes.len())),
                 None => None,
@@ -208,29 +229,37 @@ impl Transform {
             columns.insert(name.clone(), column);
             all.insert(name, own);
         }
-        Ok((Self { version: VERSION, columns, label: label? }, all))
+        Ok((Self::of(columns, labels?), all))
+    }
+
+    /// Puts the only label where it always was.
+    fn of(columns: BTreeMap<String, FittedColumn>, mut labels: FittedLabels) -> Self {
+        let label = labels.remove(LABEL);
+        Self { version: VERSION, columns, label, labels }
     }
 
     fn extend(mut self, table: &Table, parts: &[Option<Part>], spec: &Spec) -> Result<(Self, Own), Error> {
-        let fit_label = spec.label.is_some() && self.label.is_none();
-        let mut known = self.label.clone();
-        if let (Some(label), Some(name)) = (&mut known, &spec.label) {
-            label.column.clone_from(name);
+        let mut known = owned(self.labels());
+        let fit_labels = known.is_empty() && !spec.all_labels().is_empty();
+        for (name, (label, _)) in spec.all_labels() {
+            if let Some(known) = known.get_mut(name) {
+                known.read_from(label);
+            }
         }
         let mut all = Own::new();
-        if !spec.columns.is_empty() || fit_label {
-            let label = if fit_label { spec.label.clone() } else { None };
-            let (more, mut own) = Self::learn(table, parts, &Spec { label, ..spec.clone() }, known.as_ref())?;
+        if !spec.columns.is_empty() || fit_labels {
+            let (more, mut own) = Self::learn(table, parts, spec, Some(&known).filter(|_| !fit_labels))?;
+            if fit_labels {
+                known = owned(more.labels());
+            }
             for (name, column) in more.columns {
                 if let Entry::Vacant(entry) = self.columns.entry(name) {
                     all.extend(own.remove_entry(entry.key()));
                     entry.insert(column);
                 }
             }
-            known = known.or(more.label);
         }
-        self.label = known;
-        Ok((self, all))
+        Ok((Self::of(self.columns, known), all))
     }
 
     /// Encodes every row of a table; `parts` has one entry a row. `with_label` asks for the label, whose column
@@ -266,10 +295,13 @@ impl Transform {
         let results: Vec<Result<_, Error>> = self.columns.par_iter().map(chain).collect();
         let columns =
             results.into_iter().filter_map(Result::transpose).collect::<Result<BTreeMap<_, _>, Error>>()?;
-        let labels = match (&self.label, with_label) {
-            (Some(label), true) => Some(label.apply(table)?),
-            (None, true) => return Err(Error::NoLabel),
-            (_, false) => None,
+        let of_rows = match (self.labels(), with_label) {
+            (labels, true) if labels.is_empty() => return Err(Error::NoLabel),
+            (labels, true) => {
+                let apply = |(name, label): (&str, &FittedLabel)| Ok((name.to_owned(), label.apply(table)?));
+                labels.into_iter().map(apply).collect::<Result<BTreeMap<String, Labels>, Error>>()?
+            }
+            (_, false) => BTreeMap::new(),
         };
         let ids = match id {
             Some(name) => {
@@ -280,7 +312,8 @@ impl Transform {
         };
         let parts = (0..table.rows()).map(|row| parts.get(row).copied().flatten()).collect();
         let source_rows = (0..table.rows() as i64).collect();
-        Ok(Encoded { columns, label: self.label.clone(), labels, parts, source_rows, ids })
+        let (label, labels) = (self.label.clone(), self.labels.clone());
+        Ok(Encoded { columns, label, labels, of_rows, parts, source_rows, ids, weights: None })
     }
 
     /// The fitted columns by name.
@@ -288,9 +321,9 @@ impl Transform {
         &self.columns
     }
 
-    /// The fitted label.
-    pub fn label(&self) -> Option<&FittedLabel> {
-        self.label.as_ref()
+    /// The fitted labels by name; the only one is called [`LABEL`].
+    pub fn labels(&self) -> BTreeMap<&str, &FittedLabel> {
+        by_name(self.label.as_ref(), &self.labels)
     }
 
     /// The canonical document: sorted keys, no white space.
@@ -313,6 +346,19 @@ impl Transform {
         }
         Ok(transform)
     }
+}
+
+fn owned(labels: BTreeMap<&str, &FittedLabel>) -> FittedLabels {
+    labels.into_iter().map(|(name, label)| (name.to_owned(), label.clone())).collect()
+}
+
+/// The only label, and labels that have names.
+pub(crate) fn by_name<'a>(
+    label: Option<&'a FittedLabel>,
+    labels: &'a FittedLabels,
+) -> BTreeMap<&'a str, &'a FittedLabel> {
+    let named = labels.iter().map(|(name, label)| (name.as_str(), label));
+    label.into_iter().map(|label| (LABEL, label)).chain(named).collect()
 }
 
 /// The canonical JSON of a document that lies at `path`.

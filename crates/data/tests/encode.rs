@@ -55,8 +55,8 @@ fn spec(label: Option<&str>, columns: &[(&str, &str)]) -> Spec {
     let chain = |steps: &str| serde_json::from_str(steps).unwrap();
     Spec {
         columns: columns.iter().map(|(name, steps)| ((*name).into(), chain(steps))).collect(),
-        label: label.map(str::to_owned),
-        label_kind: LabelKind::Class,
+        label: label.map(data::Label::from),
+        ..Spec::default()
     }
 }
 
@@ -87,7 +87,7 @@ fn everything_as_calculated_by_hand() {
     // blue 1, red 2; green was not in training.
     assert_eq!(dataset.category_batch("color", &[0, 1, 2, 3, 4]).unwrap(), [2, 1, 2, 0, 1]);
     assert_eq!(dataset.number_batch("size", &[4, 1, 2]).unwrap(), [0.0, -2.0, 0.0]);
-    assert_eq!(dataset.label_batch(&[0, 1, 3]), Some(Labels::Class(vec![1, 0, 1])));
+    assert_eq!(dataset.label_batch(data::LABEL, &[0, 1, 3]), Some(Labels::Class(vec![1, 0, 1])));
     assert_eq!(dataset.rows_of(Some(Part::Train)), [0, 1, 2]);
     assert_eq!((dataset.part(3), dataset.part(4)), (Some(Part::Valid), Some(Part::Test)));
     assert_eq!((dataset.id(0), dataset.id(4), dataset.source_row(4)), (Some("a"), Some("é"), 4));
@@ -120,7 +120,7 @@ fn a_fitted_transform_serves_other_data() {
     let dataset = work.dataset(&stored.apply(&table, &parts, false, None).unwrap());
     assert_eq!(dataset.sequence("text", 0), [3, 7]);
     assert_eq!(dataset.number_batch("size", &[0]).unwrap(), [100.0]);
-    assert_eq!((dataset.label_batch(&[0]), dataset.id(0), dataset.part(0)), (None, None, None));
+    assert_eq!((dataset.label_batch(data::LABEL, &[0]), dataset.id(0), dataset.part(0)), (None, None, None));
     assert_eq!(dataset.rows_of(None), [0]);
     assert!(dataset.description().label.is_some() && !dataset.description().has_label);
     let error = stored.apply(&table, &parts, true, None).unwrap_err();
@@ -160,7 +160,10 @@ fn labels() {
         let transform = Transform::fit(&table, &parts, &spec)?;
         let dataset = work.dataset(&transform.apply(&table, &parts, true, None)?);
         let rows: Vec<u32> = (0..cells.len() as u32).collect();
-        Ok((transform.label().unwrap().classes.clone(), dataset.label_batch(&rows).unwrap()))
+        Ok((
+            transform.labels()[data::LABEL].classes.clone(),
+            dataset.label_batch(data::LABEL, &rows).unwrap(),
+        ))
     };
     let named =
         |names: &[&str], labels| (names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>(), labels);
@@ -246,7 +249,7 @@ fn damage_is_an_error_and_no_panic() {
         let rows: Vec<u32> = (0..dataset.rows() as u32).collect();
         let batch = dataset.sequence_batch("text", &rows);
         let ids: Vec<_> = rows.iter().map(|&row| dataset.id(row).map(str::to_owned)).collect();
-        (batch, dataset.category_batch("color", &rows), dataset.label_batch(&rows), ids)
+        (batch, dataset.category_batch("color", &rows), dataset.label_batch(data::LABEL, &rows), ids)
     };
     walk(&dataset);
     for name in [TENSORS_FILE, DESCRIPTION_FILE] {
@@ -292,10 +295,10 @@ fn a_fitted_transform_takes_more_columns_and_another_label_name() {
     // The vocabulary and the classes are the first fit's: of the second table alone `neg` would be the only class.
     let words = |transform: &Transform| transform.columns()["text"].vocabulary().unwrap().words().to_vec();
     assert_eq!(words(&extended), words(&first));
-    assert_eq!(extended.label().unwrap().column, "good");
-    assert_eq!(extended.label().unwrap().classes, ["neg", "pos"]);
+    assert_eq!(extended.labels()[data::LABEL].column, "good");
+    assert_eq!(extended.labels()[data::LABEL].classes, ["neg", "pos"]);
     let data = work.dataset(&extended.apply(&table, &parts, true, None).unwrap());
-    assert_eq!(data.label_batch(&[0, 1]), Some(Labels::Class(vec![0, 1])));
+    assert_eq!(data.label_batch(data::LABEL, &[0, 1]), Some(Labels::Class(vec![0, 1])));
     // `red` was seen in training, `blue` was not.
     assert_eq!(data.category_batch("shade", &[0, 1]), Some(vec![1, 0]));
 }
@@ -308,4 +311,109 @@ fn renaming_needs_the_column_and_a_free_name() {
     assert_eq!(rename("a", "c").unwrap().names(), ["c", "b"]);
     assert!(matches!(rename("x", "c"), Err(Error::UnknownColumn { .. })));
     assert!(matches!(rename("a", "b"), Err(Error::DuplicateColumn { .. })));
+}
+
+#[test]
+fn rows_have_weights() {
+    let folder = TempDir::new().unwrap();
+    let encode = |cells: &[&str]| -> Result<Dataset, Error> {
+        let path = folder.path().join("weights.csv");
+        let lines: String = cells.iter().map(|cell| format!("a,{cell}\n")).collect();
+        std::fs::write(&path, format!("text,w\n{lines}")).unwrap();
+        let table = Table::read(&path, &Source::new("weights.csv"))?;
+        let parts = vec![None; table.rows()];
+        let spec = spec(None, &[("text", r#"["category"]"#)]);
+        let (_, encoded) = Transform::fit_apply(None, &table, &parts, &spec, None)?;
+        encoded.weighted(&table, "w")?.write(folder.path())?;
+        Dataset::open(folder.path())
+    };
+    let dataset = encode(&["1", "0", " 2.5 "]).unwrap();
+    assert_eq!(dataset.weight_batch(&[2, 0, 1]), Some(vec![2.5, 1.0, 0.0]));
+    for (cells, words) in [
+        (["1", "-1", "1"], ":3:3: `-1` in column `w` is not a weight"),
+        (["1", "1", ""], ":4:3: `` in column `w` is not a weight"),
+        (["inf", "1", "1"], ":2:3: `inf` in column `w` is not a weight"),
+    ] {
+        let error = encode(&cells).unwrap_err();
+        assert!(error.to_string().ends_with(words), "{error}");
+        assert!(error.hint().unwrap().starts_with("a weight is a number, 0 or more"));
+    }
+}
+
+#[test]
+fn a_row_may_have_several_labels() {
+    let folder = TempDir::new().unwrap();
+    let encode = |text: &str, train: usize, label: &str| -> Result<Dataset, Error> {
+        let path = folder.path().join("labels.csv");
+        std::fs::write(&path, text).unwrap();
+        let table = Table::read(&path, &Source::new("labels.csv"))?;
+        let part = |row| Some(if row < train { Part::Train } else { Part::Test });
+        let parts: Vec<Option<Part>> = (0..table.rows()).map(part).collect();
+        let label = Some(serde_json::from_str(label).unwrap());
+        let spec = Spec { label, ..spec(None, &[("x", r#"["category"]"#)]) };
+        let (_, encoded) = Transform::fit_apply(None, &table, &parts, &spec, None)?;
+        encoded.write(folder.path())?;
+        Dataset::open(folder.path())
+    };
+    // As scikit-learn's MultiLabelBinarizer over the same lists.
+    let text = "x,tags\na,news; sport\nb,\na,sport;art;sport\nb,art\n";
+    let dataset = encode(text, 3, r#"{ "column": "tags", "separator": ";" }"#).unwrap();
+    let flags = vec![0, 1, 1, 0, 0, 0, 1, 0, 1, 1, 0, 0];
+    assert_eq!(dataset.label_batch(data::LABEL, &[0, 1, 2, 3]), Some(Labels::MultiLabel { width: 3, flags }));
+    let description = dataset.description();
+    let label = description.label.as_ref().unwrap();
+    assert_eq!(
+        (label.kind, &label.classes[..]),
+        (LabelKind::MultiLabel, &["art", "news", "sport"].map(String::from)[..])
+    );
+    assert_eq!(description.parts[&Part::Train].classes, [1, 1, 2]);
+
+    let columns = r#"["news", "art"]"#;
+    let dataset = encode("x,art,news\na,1,no\nb,0.0,TRUE\n", 2, columns).unwrap();
+    assert_eq!(
+        dataset.label_batch(data::LABEL, &[1, 0]),
+        Some(Labels::MultiLabel { width: 2, flags: vec![1, 0, 0, 1] })
+    );
+    for (text, label, words) in [
+        (
+            "x,tags\na,news\nb,art\n",
+            r#"{ "column": "tags", "separator": ";" }"#,
+            ":3:3: the label `art` in column `tags` is none of the classes news",
+        ),
+        (
+            "x,art,news\na,1,0\nb,2,0\n",
+            columns,
+            ":3:3: `2` in column `art` does not say whether the row has this label",
+        ),
+        ("x,art,news\na,1,\nb,1,0\n", columns, ":2:5: the label in column `news` is empty"),
+    ] {
+        let error = encode(text, 1, label).unwrap_err();
+        assert!(error.to_string().ends_with(words), "{error}");
+    }
+}
+
+#[test]
+fn labels_have_names_where_there_are_several() {
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("tasks.csv");
+    std::fs::write(&path, "x,mood,stars\na,good,4.5\nb,bad,1\na,good,5\n").unwrap();
+    let table = Table::read(&path, &Source::new("tasks.csv")).unwrap();
+    let labels = r#"{ "mood": "mood", "rating": { "column": "stars", "kind": "number" } }"#;
+    let labels = serde_json::from_str(labels).unwrap();
+    let spec = Spec { labels, ..spec(None, &[("x", r#"["category"]"#)]) };
+    let parts = vec![None; 3];
+    let (transform, encoded) = Transform::fit_apply(None, &table, &parts, &spec, None).unwrap();
+    encoded.write(folder.path()).unwrap();
+    let dataset = Dataset::open(folder.path()).unwrap();
+    assert_eq!(dataset.label_batch("mood", &[0, 1]), Some(Labels::Class(vec![1, 0])));
+    assert_eq!(dataset.label_batch("rating", &[2, 0]), Some(Labels::Number(vec![5.0, 4.5])));
+    assert_eq!(dataset.label_batch(data::LABEL, &[0]), None);
+    assert_eq!(dataset.description().no_part.counts("mood"), [1, 2]);
+    assert_eq!(dataset.description().no_part.counts("rating"), [0_u64; 0]);
+
+    // The same labels of other rows, and rows without them.
+    let again = Transform::from_json(&transform.to_json().unwrap()).unwrap();
+    let encoded = again.apply(&table, &parts, true, None).unwrap();
+    assert_eq!(encoded.description(), *dataset.description());
+    assert!(!again.apply(&table, &parts, false, None).unwrap().description().has_label);
 }

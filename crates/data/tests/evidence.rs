@@ -34,7 +34,7 @@ fn said(labels: &[String], label_kind: LabelKind) -> (Vec<Vec<f32>>, Vec<Vec<f32
     let parts = assign(&table, &source, 0).unwrap();
     let chain = r#"[{"tokenize":"whitespace"},{"naive-bayes":{"n-grams":[1,2],"min-df":2,"alpha":0.7}}]"#;
     let columns = [("x".to_owned(), serde_json::from_str(chain).unwrap())].into();
-    let spec = Spec { columns, label: Some("y".into()), label_kind };
+    let spec = Spec { columns, label: Some("y".into()), label_kind, labels: [].into() };
     let (transform, own) = Transform::fit_apply(None, &table, &parts, &spec, None).unwrap();
     let again = Transform::from_json(&transform.to_json().unwrap()).unwrap();
     assert_eq!(again.columns()["x"].names().unwrap().unwrap()[0], "0");

@@ -119,7 +119,7 @@ fn check(dataset: &Dataset, chain: &Value) {
     for ((_, file), own) in FILES.iter().zip(batch.values.chunks(3 * 32 * 32)) {
         assert_eq!(own, expected(file, chain), "{file}");
     }
-    assert_eq!(dataset.label_batch(&rows).unwrap(), Labels::Class(vec![0, 0, 0, 1, 1, 1]));
+    assert_eq!(dataset.label_batch(data::LABEL, &rows).unwrap(), Labels::Class(vec![0, 0, 0, 1, 1, 1]));
 }
 
 fn zip(files: &[(&str, Vec<u8>)]) -> Vec<u8> {
@@ -398,7 +398,10 @@ fn idx_files_are_pictures_and_labels() {
         (5, vec![2.0, 3.0], vec![2.0, 3.0])
     );
     // The classes are 3 and 7.
-    assert_eq!(dataset.label_batch(&[0, 1, 2, 3, 4]).unwrap(), Labels::Class(vec![1, 0, 1, 0, 0]));
+    assert_eq!(
+        dataset.label_batch(data::LABEL, &[0, 1, 2, 3, 4]).unwrap(),
+        Labels::Class(vec![1, 0, 1, 0, 0])
+    );
     assert_eq!(work.table(&source(&["a-images"])).unwrap().names(), ["image"]);
     let says = |paths: &[&str]| work.refused(&source(paths), &plain);
     assert!(

@@ -68,8 +68,9 @@ fn cases() -> Vec<Case> {
 fn spec(case: &Case) -> Spec {
     Spec {
         columns: [("x".to_owned(), case.steps.clone())].into(),
-        label: case.label.as_ref().map(|_| "y".to_owned()),
+        label: case.label.as_ref().map(|_| "y".into()),
         label_kind: case.label_kind.unwrap_or_default(),
+        labels: Default::default(),
     }
 }
 
@@ -193,6 +194,7 @@ fn no_training_row_sees_its_own_label() {
             columns: [("x".to_owned(), serde_json::from_str(r#"[{"target":{"seed":4}}]"#).unwrap())].into(),
             label: Some("y".into()),
             label_kind: LabelKind::Number,
+            labels: Default::default(),
         };
         let (transform, encoded) = Transform::fit_apply(None, &table, &parts, &spec, None).unwrap();
         (

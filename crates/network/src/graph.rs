@@ -1,5 +1,7 @@
 //! A network as primitive nodes with shapes and named parameters: what a module is built from.
 
+use std::collections::BTreeMap;
+
 use serde::Serialize;
 
 use crate::primitive::Primitive;
@@ -12,6 +14,9 @@ pub struct Graph {
     pub nodes: Vec<Node>,
     /// The node that is the network's result.
     pub output: usize,
+    /// Nodes that are results of their own, by name.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub outputs: BTreeMap<String, usize>,
 }
 
 /// One primitive operation.
@@ -70,7 +75,7 @@ pub enum Initial {
 }
 
 /// Whether the layer or parameter `name` belongs to the module, or the layer, `module`.
-pub(crate) fn is_inside(name: &str, module: &str) -> bool {
+pub fn is_inside(name: &str, module: &str) -> bool {
     name.strip_prefix(module).is_some_and(|rest| rest.starts_with('.'))
 }
 
@@ -98,6 +103,23 @@ impl Graph {
             .or_else(|| last(&|layer| is_inside(layer, name)))
     }
 
+    /// The network's results in the order of their names: its named outputs, else its output under the name "".
+    pub fn results(&self) -> Vec<(&str, usize)> {
+        if self.outputs.is_empty() {
+            return vec![("", self.output)];
+        }
+        self.outputs.iter().map(|(name, node)| (name.as_str(), *node)).collect()
+    }
+
+    /// Names of the deviation and the mean that a node scales with, where it gives numbers in a label's units.
+    pub fn label_scale(&self, node: usize) -> Option<(&str, &str)> {
+        let node = &self.nodes[node];
+        match (&node.op, &node.params[..]) {
+            (Primitive::LabelScale, [deviation, mean]) => Some((&deviation.name, &mean.name)),
+            _ => None,
+        }
+    }
+
     /// Names of data columns that the network reads.
     pub fn columns(&self) -> impl Iterator<Item = &str> {
         self.nodes.iter().filter(|node| node.op == Primitive::Column).map(|node| node.name.as_str())
@@ -106,17 +128,22 @@ impl Graph {
     /// The part that `output` needs, and nothing else.
     #[must_use]
     pub fn cut(&self, output: usize) -> Graph {
-        let mut needed = self.needed(output, |_| false);
-        for index in (0..=output).rev() {
+        self.keep(output, BTreeMap::new())
+    }
+
+    /// The part that these outputs need.
+    pub(crate) fn keep(&self, output: usize, outputs: BTreeMap<String, usize>) -> Graph {
+        let wanted: Vec<usize> = outputs.values().copied().chain([output]).collect();
+        let mut needed = self.needed(&wanted, |_| false);
+        for index in (0..self.nodes.len()).rev() {
             // A weight that is used here stays with the layer that it is of.
             let tied = self.nodes[index].params.iter().filter(|param| param.tied && needed[index]);
             let owner = |tied: &Param| {
                 self.nodes.iter().position(|node| node.own_params().any(|param| param.name == tied.name))
             };
-            for owner in tied.filter_map(owner).collect::<Vec<_>>() {
-                let whole = self.needed(owner, |_| false);
-                needed.iter_mut().zip(whole).for_each(|(needed, own)| *needed |= own);
-            }
+            let owners: Vec<usize> = tied.filter_map(owner).collect();
+            let whole = self.needed(&owners, |_| false);
+            needed.iter_mut().zip(whole).for_each(|(needed, own)| *needed |= own);
         }
         let mut place = vec![usize::MAX; self.nodes.len()];
         let mut nodes = vec![];
@@ -125,6 +152,7 @@ impl Graph {
             let inputs = node.inputs.iter().map(|&input| place[input]).collect();
             nodes.push(Node { inputs, ..node.clone() });
         }
-        Graph { output: place[output], nodes }
+        let outputs = outputs.into_iter().map(|(name, node)| (name, place[node])).collect();
+        Graph { output: place[output], outputs, nodes }
     }
 }

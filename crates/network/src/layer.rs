@@ -10,6 +10,7 @@ mod dropout;
 mod embedding;
 mod form;
 mod join;
+mod label_scale;
 mod norm;
 mod pool;
 mod position;
@@ -35,6 +36,7 @@ use dropout::{Dropout, SpatialDropout, StochasticDepth};
 use embedding::Embedding;
 use form::{Flatten, PadChannels, Permute, Reshape};
 use join::{Concat, Elementwise};
+use label_scale::LabelScale;
 pub(crate) use norm::BatchNorm;
 use norm::{GroupNorm, InstanceNorm, LayerNorm};
 use pool::{AdaptivePool, AttentionPool, AveragePool, GlobalPool, MaxPool, SequenceFirst, SequenceLast};
@@ -104,7 +106,11 @@ pub const KINDS: &[&dyn LayerKind] = &[
     &Row("reshape", Reshape::lower),
     &Row("permute", Permute::lower),
     &Row("pad-channels", PadChannels::lower),
+    &Row(LABEL_SCALE, LabelScale::lower),
 ];
+
+/// The kind of the layer that training adds behind an output of numbers.
+pub(crate) const LABEL_SCALE: &str = "label-scale";
 
 /// A declared layer.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -191,6 +197,18 @@ impl<K: Debug + Serialize + Send + Sync> Declared for Keys<K> {
 
     fn lower(&self, build: &mut Builder<'_, '_>) -> Option<()> {
         (self.lower)(&self.keys, build)
+    }
+}
+
+impl Layer {
+    /// A layer `label-scale` of that name behind `input`.
+    pub(crate) fn label_scale(input: &str) -> Layer {
+        let keys = Keys { keys: LabelScale {}, lower: LabelScale::lower };
+        Layer {
+            name: format!("{}-scale", input.replace('.', "-")),
+            input: Some(vec![input.to_owned()]),
+            op: Op { kind: LABEL_SCALE, declared: Arc::new(keys) },
+        }
     }
 }
 

@@ -14,7 +14,7 @@ mod select;
 mod shape;
 mod window;
 
-pub use graph::{Graph, Initial, Node, Param};
+pub use graph::{Graph, Initial, Node, Param, is_inside};
 pub use layer::{Activation, KINDS, Layer, LayerKind, Op};
 pub use lower::Problem;
 pub use network::{Network, Unknown};

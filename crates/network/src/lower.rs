@@ -1,7 +1,7 @@
 //! From declared layers to primitive nodes, with every mistake at once; what a layer itself becomes is said beside its
 //! declaration.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::build::Builder;
 use crate::graph::{Graph, Node};
@@ -92,18 +92,28 @@ impl<'a> Lowering<'a> {
     }
 
     fn finish(mut self) -> Result<Graph, Vec<Problem>> {
-        let last = self.network.layers.last().map_or("", |layer| layer.name.as_str());
-        let output = self.network.output.as_deref().unwrap_or(last);
-        let graph = Graph { output: 0, nodes: std::mem::take(&mut self.nodes) };
-        match graph.find(output) {
-            _ if !self.problems.is_empty() => Err(self.problems),
-            Some(index) => Ok(graph.cut(index)),
-            None => {
+        let network = self.network;
+        let last = network.layers.last().map_or("", |layer| layer.name.as_str());
+        let output = network.output.as_deref().unwrap_or(last);
+        let graph = Graph { output: 0, outputs: BTreeMap::new(), nodes: std::mem::take(&mut self.nodes) };
+        if !self.problems.is_empty() {
+            return Err(self.problems);
+        }
+        let mut find = |name: &str| {
+            let found = graph.find(name);
+            if found.is_none() {
                 let names = graph.nodes.iter().map(|node| node.name.as_str());
-                let hint = nearest(output, names).map(|name| format!("did you mean `{name}`?"));
-                self.problem(None, "unknown-node", format!("the network has no node `{output}`"), hint);
-                Err(self.problems)
+                let hint = nearest(name, names).map(|name| format!("did you mean `{name}`?"));
+                self.problem(None, "unknown-node", format!("the network has no node `{name}`"), hint);
             }
+            found
+        };
+        let output = find(output);
+        let outputs = network.outputs.iter().filter_map(|(name, node)| Some((name.clone(), find(node)?)));
+        let outputs: BTreeMap<String, usize> = outputs.collect();
+        match output {
+            Some(output) if self.problems.is_empty() => Ok(graph.keep(output, outputs)),
+            _ => Err(self.problems),
         }
     }
 
@@ -177,7 +187,7 @@ impl<'a> Lowering<'a> {
                 return None;
             }
         };
-        let graph = Graph { nodes: std::mem::take(&mut self.nodes), output: 0 };
+        let graph = Graph { nodes: std::mem::take(&mut self.nodes), output: 0, outputs: BTreeMap::new() };
         let found: Vec<Option<usize>> = names.iter().map(|name| graph.find(name)).collect();
         self.nodes = graph.nodes;
         for (name, found) in names.iter().zip(&found) {

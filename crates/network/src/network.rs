@@ -6,7 +6,7 @@ use std::ops::Range;
 use serde::{Deserialize, Serialize};
 
 use crate::graph::{Graph, is_inside};
-use crate::layer::Layer;
+use crate::layer::{LABEL_SCALE, Layer};
 use crate::lower::{Problem, lower};
 use crate::select::nearest;
 use crate::shape::Input;
@@ -24,6 +24,9 @@ pub struct Network {
     /// The node that is the result; by default the last layer's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub output: Option<String>,
+    /// Nodes that are results of their own, by name, where several losses train the network.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub outputs: BTreeMap<String, String>,
     /// Full names of the parameters that training leaves as they are.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub frozen: BTreeSet<String>,
@@ -51,7 +54,7 @@ impl Network {
                 named.filter(|name| *name == INPUT).for_each(|name| name.clone_from(only));
             }
         }
-        Network { inputs, layers, output: None, frozen: BTreeSet::new() }
+        Network { inputs, layers, output: None, outputs: BTreeMap::new(), frozen: BTreeSet::new() }
     }
 
     /// The primitive nodes that the declaration means.
@@ -99,6 +102,7 @@ impl Network {
                 .collect(),
             layers,
             output: Some(name),
+            outputs: BTreeMap::new(),
             frozen: self.frozen.iter().filter(|name| params.contains(name.as_str())).cloned().collect(),
         })
     }
@@ -145,6 +149,8 @@ impl Network {
         if self.output.as_deref().is_some_and(inside) {
             self.output = Some(new.name.clone());
         }
+        let ends = self.outputs.values_mut().filter(|node| inside(node));
+        ends.for_each(|node| node.clone_from(&new.name));
     }
 
     fn append(&mut self, layer: &Layer) {
@@ -156,16 +162,63 @@ impl Network {
         self.layers.push(layer);
     }
 
-    /// The network for data of so many classes: layers that have a unit a class get as many.
+    /// The network for data of so many classes: layers that have a unit a class get as many. `classes` gives the number
+    /// for the output that a layer ends in, which is "" for the layers before and for the only output.
     #[must_use]
-    pub fn with_classes(&self, classes: usize) -> Network {
-        let mut network = self.clone();
-        for layer in &mut network.layers {
-            if let Some(op) = layer.op.with_classes(classes) {
+    pub fn with_classes(mut self, classes: impl Fn(&str) -> usize) -> Network {
+        let Network { layers, outputs, .. } = &mut self;
+        for layer in layers {
+            let ends = |(_, node): &(&String, &String)| **node == layer.name || is_inside(node, &layer.name);
+            let output = outputs.iter().find(ends).map_or("", |(output, _)| output);
+            if let Some(op) = layer.op.with_classes(classes(output)) {
                 layer.op = op;
             }
         }
-        network
+        self
+    }
+
+    /// The network with a `label-scale` layer behind an output, unless it ends in one. The only output is called "".
+    #[must_use]
+    pub fn label_scaled(mut self, output: &str) -> Network {
+        if let Some(end) = self.end(output).filter(|_| self.label_scale(output).is_none()) {
+            let layer = Layer::label_scale(&end);
+            self.set_end(output, layer.name.clone());
+            self.layers.push(layer);
+        }
+        self
+    }
+
+    /// The network without the `label-scale` layer that an output ends in.
+    #[must_use]
+    pub fn without_label_scale(mut self, output: &str) -> Network {
+        if let Some(at) = self.label_scale(output)
+            && let Some(before) = self.layers[at].input.as_ref().and_then(|inputs| inputs.first().cloned())
+        {
+            self.layers.remove(at);
+            self.set_end(output, before);
+        }
+        self
+    }
+
+    /// The node that an output is.
+    fn end(&self, output: &str) -> Option<String> {
+        match self.outputs.get(output) {
+            Some(node) => Some(node.clone()),
+            None => self.output.clone().or_else(|| self.layers.last().map(|layer| layer.name.clone())),
+        }
+    }
+
+    fn set_end(&mut self, output: &str, node: String) {
+        match self.outputs.get_mut(output) {
+            Some(end) => *end = node,
+            None => self.output = Some(node),
+        }
+    }
+
+    /// The `label-scale` layer that an output ends in.
+    fn label_scale(&self, output: &str) -> Option<usize> {
+        let end = self.end(output)?;
+        self.layers.iter().position(|layer| layer.name == end && layer.op.kind() == LABEL_SCALE)
     }
 
     /// The network reading data with these columns: sizes are taken over.

@@ -59,7 +59,10 @@ impl Graph {
     pub fn prefix(&self, still: &[bool]) -> Option<Prefix> {
         let params = |index: usize| !self.nodes[index].params.is_empty();
         let indices = || 0..self.nodes.len();
-        if still[self.output] || !indices().any(|index| still[index] && params(index)) {
+        let results = self.results();
+        if results.iter().all(|(_, node)| still[*node])
+            || !indices().any(|index| still[index] && params(index))
+        {
             return None;
         }
         let mut prefix = Prefix { stored: vec![], saved: 0.0, most: 0 };
@@ -70,7 +73,7 @@ impl Graph {
                 continue;
             }
             let stored: BTreeSet<usize> = prefix.stored.iter().copied().collect();
-            let needed = self.needed(end, |index| stored.contains(&index));
+            let needed = self.needed(&[end], |index| stored.contains(&index));
             let own = needed.iter().enumerate().filter(|(index, needed)| **needed && !stored.contains(index));
             let operations: u64 = own.map(|(index, _)| self.operations(index)).sum();
             let each = operations / self.nodes[end].values();
@@ -85,12 +88,12 @@ impl Graph {
         Some(prefix)
     }
 
-    /// Nodes that `output` is computed from, itself included, where the values of those that are `given` are there
+    /// Nodes that the `wanted` ones are computed from, themselves included, where the values of those that are `given` are there
     /// already.
-    pub fn needed(&self, output: usize, given: impl Fn(usize) -> bool) -> Vec<bool> {
+    pub fn needed(&self, wanted: &[usize], given: impl Fn(usize) -> bool) -> Vec<bool> {
         let mut needed = vec![false; self.nodes.len()];
-        needed[output] = true;
-        for index in (0..=output).rev() {
+        wanted.iter().for_each(|&node| needed[node] = true);
+        for index in (0..self.nodes.len()).rev() {
             if needed[index] && !given(index) {
                 self.nodes[index].inputs.iter().for_each(|&input| needed[input] = true);
             }

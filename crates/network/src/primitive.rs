@@ -143,6 +143,8 @@ pub enum Primitive {
         /// How many behind.
         behind: usize,
     },
+    /// Times a deviation, plus a mean. Buffers: `deviation [1]`, `mean [1]`.
+    LabelScale,
 }
 
 /// Which recurrence.
@@ -306,6 +308,7 @@ impl fmt::Display for Primitive {
             Primitive::Reshape => f.write_str("reshape"),
             Primitive::PadChannels { before, behind } => write!(f, "pad-channels {before}, {behind}"),
             Primitive::Permute(order) => write!(f, "permute {order:?}"),
+            Primitive::LabelScale => f.write_str("label-scale"),
         }
     }
 }

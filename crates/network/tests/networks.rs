@@ -346,7 +346,7 @@ fn a_layer_may_have_as_many_units_as_there_are_classes() {
     );
     let shape = |network: &Network| shapes(&network.lower().unwrap())[3].clone();
     assert_eq!(shape(&network), "out [batch, classes of the label]");
-    assert_eq!(shape(&network.with_classes(4)), "out [batch, 4]");
+    assert_eq!(shape(&network.with_classes(|_| 4)), "out [batch, 4]");
 }
 
 #[test]

@@ -64,8 +64,10 @@ enum Mode {
 /// A training pass: the result, and what its gradients need.
 #[derive(Debug)]
 pub struct Pass {
-    /// The output node's values.
+    /// The output node's values; of several results those of the first.
     pub output: Tensor,
+    /// The values of each of the graph's results.
+    pub outputs: Vec<Tensor>,
     pub(crate) lookups: Vec<Lookup>,
 }
 
@@ -90,6 +92,15 @@ struct Value {
 }
 
 impl Value {
+    /// The same values once more.
+    fn share(&self) -> Value {
+        Value {
+            tensor: self.tensor.shallow_clone(),
+            lengths: self.lengths.clone(),
+            last: self.last.as_ref().map(Tensor::shallow_clone),
+        }
+    }
+
     fn new(tensor: Tensor, lengths: Option<Rc<Lengths>>) -> Self {
         Value { tensor, lengths, last: None }
     }
@@ -101,8 +112,7 @@ impl Module {
     /// # Errors
     /// When a column is missing or does not fit, and what libtorch refuses.
     pub fn forward(&self, inputs: &Inputs) -> Result<Tensor, Error> {
-        let _no_grad = no_grad_guard();
-        self.run_to(inputs, self.graph.output, Mode::Eval, &mut vec![])
+        self.forward_of(inputs, self.graph.output)
     }
 
     /// As [`Module::forward`] for the node or layer `name`.
@@ -110,8 +120,7 @@ impl Module {
     /// # Errors
     /// [`Error::Node`] when there is none, else as [`Module::forward`].
     pub fn forward_node(&self, inputs: &Inputs, name: &str) -> Result<Tensor, Error> {
-        let _no_grad = no_grad_guard();
-        self.run_to(inputs, self.find(name)?, Mode::Eval, &mut vec![])
+        self.forward_of(inputs, self.find(name)?)
     }
 
     /// The values of several nodes from one pass, each as [`Column::Values`].
@@ -121,12 +130,21 @@ impl Module {
     pub fn forward_nodes(&self, inputs: &Inputs, names: &[String]) -> Result<Vec<Column>, Error> {
         let _no_grad = no_grad_guard();
         let wanted: Vec<usize> = names.iter().map(|name| self.find(name)).collect::<Result<_, _>>()?;
-        let found = self.run(inputs, &wanted, Mode::Eval, &mut vec![])?;
+        let (found, _) = self.run(inputs, &wanted, Mode::Eval)?;
         let column = |value: Value| Column::Values {
             values: value.tensor,
             lengths: value.lengths.map(|lengths| lengths.count.shallow_clone()),
         };
         Ok(found.into_iter().map(column).collect())
+    }
+
+    /// As [`Module::forward`] for each of the graph's results.
+    ///
+    /// # Errors
+    /// As [`Module::forward`].
+    pub fn forward_results(&self, inputs: &Inputs) -> Result<Vec<Tensor>, Error> {
+        let _no_grad = no_grad_guard();
+        Ok(tensors(self.run(inputs, &self.results(), Mode::Eval)?.0))
     }
 
     /// A training pass. `seed` is a function of the stage's seed, the epoch and the step; each node's dropout makes
@@ -135,10 +153,9 @@ impl Module {
     /// # Errors
     /// As [`Module::forward`].
     pub fn train(&self, inputs: &Inputs, seed: u64) -> Result<Pass, Error> {
-        let mut lookups = vec![];
-        let mode = Mode::Train { seed, share: None };
-        let output = self.run_to(inputs, self.graph.output, mode, &mut lookups)?;
-        Ok(Pass { output, lookups })
+        let (values, lookups) = self.run(inputs, &self.results(), Mode::Train { seed, share: None })?;
+        let outputs = tensors(values);
+        Ok(Pass { output: outputs[0].shallow_clone(), outputs, lookups })
     }
 
     /// A training pass that only moves the running statistics of batch norms that are not frozen: after passes 1 to
@@ -149,7 +166,7 @@ impl Module {
     pub fn gather_statistics(&self, inputs: &Inputs, seed: u64, nth: u64) -> Result<(), Error> {
         let _no_grad = no_grad_guard();
         let share = Some(1.0 / nth as f64);
-        self.run_to(inputs, self.graph.output, Mode::Train { seed, share }, &mut vec![]).map(drop)
+        self.run(inputs, &self.results(), Mode::Train { seed, share }).map(drop)
     }
 
     /// Whether training moves the running statistics of a batch norm.
@@ -163,37 +180,27 @@ impl Module {
         self.graph.find(name).ok_or_else(|| Error::Node(name.to_owned()))
     }
 
-    fn run_to(
-        &self,
-        inputs: &Inputs,
-        node: usize,
-        mode: Mode,
-        lookups: &mut Vec<Lookup>,
-    ) -> Result<Tensor, Error> {
-        let found = self.run(inputs, &[node], mode, lookups)?.pop();
-        found.map(|value| value.tensor).ok_or_else(|| Error::Node(self.graph.nodes[node].name.clone()))
+    fn results(&self) -> Vec<usize> {
+        self.graph.results().into_iter().map(|(_, node)| node).collect()
     }
 
-    /// The values of the `wanted` nodes, in their order; a value is kept no longer than a node needs it.
-    fn run(
-        &self,
-        inputs: &Inputs,
-        wanted: &[usize],
-        mode: Mode,
-        lookups: &mut Vec<Lookup>,
-    ) -> Result<Vec<Value>, Error> {
+    fn forward_of(&self, inputs: &Inputs, node: usize) -> Result<Tensor, Error> {
+        let _no_grad = no_grad_guard();
+        Ok(self.run(inputs, &[node], Mode::Eval)?.0.remove(0).tensor)
+    }
+
+    /// The values of the `wanted` nodes, in their order, and the rows that were looked up for them; a value is kept no
+    /// longer than a node needs it.
+    fn run(&self, inputs: &Inputs, wanted: &[usize], mode: Mode) -> Result<(Vec<Value>, Vec<Lookup>), Error> {
         let nodes = &self.graph.nodes;
         let given = |index: usize| inputs.contains_key(&nodes[index].name);
-        let mut needed = vec![false; nodes.len()];
-        for &output in wanted {
-            let own = self.graph.needed(output, given);
-            needed.iter_mut().zip(own).for_each(|(needed, own)| *needed |= own);
-        }
+        let needed = self.graph.needed(wanted, given);
         let mut last_use = vec![0; nodes.len()];
         for (index, node) in nodes.iter().enumerate().filter(|(index, _)| needed[*index] && !given(*index)) {
             node.inputs.iter().for_each(|&input| last_use[input] = index);
         }
         wanted.iter().for_each(|&output| last_use[output] = nodes.len());
+        let mut lookups = vec![];
         let mut values: Vec<Option<Value>> = vec![];
         for (index, node) in nodes.iter().enumerate() {
             let mut value = None;
@@ -204,7 +211,8 @@ impl Module {
                     let feeds = node.inputs.iter();
                     let feeds =
                         feeds.map(|&at| values[at].as_ref().expect("inputs come before and are kept"));
-                    let mut at = At { module: self, mode, index, inputs: feeds.collect(), lookups };
+                    let mut at =
+                        At { module: self, mode, index, inputs: feeds.collect(), lookups: &mut lookups };
                     try_guard(|| compute(&mut at))?
                 });
             }
@@ -213,10 +221,16 @@ impl Module {
                 values[input] = None;
             }
         }
-        let take = |&output: &usize| values[output].take();
-        let found: Option<Vec<Value>> = wanted.iter().map(take).collect();
-        found.ok_or_else(|| Error::Node(nodes[wanted[0]].name.clone()))
+        let share = |&output: &usize| {
+            let value = values[output].as_ref();
+            value.map(Value::share).ok_or_else(|| Error::Node(nodes[output].name.clone()))
+        };
+        Ok((wanted.iter().map(share).collect::<Result<_, Error>>()?, lookups))
     }
+}
+
+fn tensors(values: Vec<Value>) -> Vec<Tensor> {
+    values.into_iter().map(|value| value.tensor).collect()
 }
 
 /// A node at its turn, with what feeds it.
@@ -337,6 +351,7 @@ fn compute(at: &mut At<'_>) -> Result<Value, Error> {
         Primitive::Reshape => Value::new(tensor.reshape(at.sizes()?), None),
         Primitive::PadChannels { before, behind } => at.same_steps(join::pad(at, *before, *behind)),
         Primitive::Permute(order) => Value::new(permute(tensor, order), None),
+        Primitive::LabelScale => at.same_steps(tensor * at.param(0) + at.param(1)),
     })
 }
 

@@ -422,6 +422,19 @@ case("sequence-first", "sequences",
      [{"name": "first", "kind": "embedding", "units": FEATURES}, layer("cls", "sequence-first")], firsts,
      first=nn.Embedding(9, FEATURES))
 
+
+class LabelScale(nn.Module):
+    def __init__(self, deviation, mean):
+        super().__init__()
+        self.register_buffer("deviation", torch.tensor([deviation]))
+        self.register_buffer("mean", torch.tensor([mean]))
+
+    def forward(self, x):
+        return x * self.deviation + self.mean
+
+
+vector("label-scale", [layer("scale", "label-scale")], lambda m, x: m.scale(x), scale=LabelScale(2.5, -40.0))
+
 if __name__ == "__main__":
     reference = {
         "images": flat(IMAGES), "vectors": flat(VECTORS), "ids": IDS.tolist(), "lengths": LENGTHS, "cases": CASES,

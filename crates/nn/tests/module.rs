@@ -19,6 +19,7 @@ fn network() -> Network {
         inputs: BTreeMap::from([("x".to_owned(), Input::Number)]),
         layers: serde_json::from_value(layers).unwrap(),
         output: None,
+        outputs: Default::default(),
         frozen: BTreeSet::new(),
     }
 }

@@ -29,7 +29,7 @@ fn tensors(value: &Value) -> BTreeMap<String, Tensor> {
 fn network(case: &Value) -> Network {
     let layers: Vec<Layer> = serde_json::from_value(case["layers"].clone()).unwrap();
     let inputs = BTreeMap::from([("text".to_owned(), Input::Sequence { vocabulary: Some(11) })]);
-    Network { inputs, layers, output: None, frozen: Default::default() }
+    Network { inputs, layers, output: None, outputs: Default::default(), frozen: Default::default() }
 }
 
 /// The reference's batch, padded to `width` steps with any id.
@@ -124,6 +124,7 @@ fn empty_rows_give_zeros() {
             inputs: BTreeMap::from([("text".to_owned(), Input::Sequence { vocabulary: Some(11) })]),
             layers: serde_json::from_value(layers).unwrap(),
             output: None,
+            outputs: Default::default(),
             frozen: Default::default(),
         }
     };

@@ -164,6 +164,8 @@ impl Rewrite<'_> {
             rename,
             label: None,
             label_kind: LabelKind::default(),
+            labels: BTreeMap::new(),
+            weights: None,
             columns: BTreeMap::new(),
             group: vec![],
         };

@@ -250,8 +250,9 @@ fn import(place: &Place, folder: &Path) -> Result<Imported, Diagnostic> {
                 .map_err(|_| wrong(format!("`transform.json` there is damaged: the chain of `{name}`")))?;
             columns.insert(name.clone(), kind);
         }
-        let label = fitted.label().map(|label| LabelFact { column: label.column.clone(), kind: label.kind });
-        transform = Some((columns, label));
+        let labels = fitted.labels().into_iter();
+        let labels = labels.map(|(name, label)| (name.to_owned(), LabelFact::fitted(label))).collect();
+        transform = Some((columns, labels));
     }
     Ok(Imported { network, transform })
 }

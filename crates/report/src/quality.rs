@@ -14,6 +14,15 @@ pub enum Scores {
         /// Probabilities, row after row: of the second class for two classes, else one a class.
         scores: Vec<f64>,
     },
+    /// Labels of which a row may have any number.
+    MultiLabel {
+        /// Their names.
+        names: Vec<String>,
+        /// Whether a row has a label, row after row.
+        truth: Vec<bool>,
+        /// Probabilities, row after row, one a label.
+        scores: Vec<f64>,
+    },
     /// Numbers.
     Numbers {
         /// Each row's label.
@@ -28,22 +37,47 @@ impl Scores {
     pub fn rows(&self) -> usize {
         match self {
             Scores::Classes { labels, .. } => labels.len(),
+            Scores::MultiLabel { names, truth, .. } => truth.len() / names.len().max(1),
             Scores::Numbers { labels, .. } => labels.len(),
         }
     }
 
-    /// The probability that the model gave to a class of a row.
+    /// The names of classes or labels; none for numbers.
+    pub fn names(&self) -> &[String] {
+        match self {
+            Scores::Classes { classes, .. } => classes,
+            Scores::MultiLabel { names, .. } => names,
+            Scores::Numbers { .. } => &[],
+        }
+    }
+
+    /// The probability that the model gave to a class or a label of a row.
     pub fn probability(&self, row: usize, class: usize) -> Option<f64> {
-        let Scores::Classes { classes, scores, .. } = self else { return None };
-        match (classes.len(), class) {
-            (2, 0) => scores.get(row).map(|score| 1.0 - score),
-            (2, _) => scores.get(row).copied(),
-            (width, _) => scores.get(row * width + class).copied(),
+        match self {
+            Scores::Classes { classes, scores, .. } => match (classes.len(), class) {
+                (2, 0) => scores.get(row).map(|score| 1.0 - score),
+                (2, _) => scores.get(row).copied(),
+                (width, _) => scores.get(row * width + class).copied(),
+            },
+            Scores::MultiLabel { names, scores, .. } => scores.get(row * names.len() + class).copied(),
+            Scores::Numbers { .. } => None,
+        }
+    }
+
+    /// Whether a row is of a class, or has a label.
+    pub fn is_of(&self, row: usize, class: usize) -> bool {
+        match self {
+            Scores::Classes { labels, .. } => labels.get(row).is_some_and(|&label| label as usize == class),
+            Scores::MultiLabel { names, truth, .. } => {
+                truth.get(row * names.len() + class).is_some_and(|truth| *truth)
+            }
+            Scores::Numbers { .. } => false,
         }
     }
 
     /// The `most` worst rows, worst first, each with how wrong it is: wrong classes with the probability that was
-    /// given to them, numbers with their distance from the label.
+    /// given to them, rows with wrong labels with how far the probability of the worst is from the truth, numbers with
+    /// their distance from the label.
     pub fn worst(&self, most: usize) -> Vec<(usize, f64)> {
         let mut wrong: Vec<(usize, f64)> = match self {
             Scores::Classes { labels, predicted, .. } => labels
@@ -53,6 +87,13 @@ impl Scores {
                 .filter(|(_, (label, chosen))| label != chosen)
                 .filter_map(|(row, (_, &chosen))| Some((row, self.probability(row, chosen as usize)?)))
                 .collect(),
+            Scores::MultiLabel { names, truth, scores } => {
+                let width = names.len().max(1);
+                let rows = truth.chunks_exact(width).zip(scores.chunks_exact(width));
+                let far = |(truth, score): (&bool, &f64)| (f64::from(u8::from(*truth)) - score).abs();
+                let worst = rows.map(|(truth, scores)| truth.iter().zip(scores).map(far).fold(0.0, f64::max));
+                worst.enumerate().filter(|(_, far)| *far > 0.5).collect()
+            }
             Scores::Numbers { labels, values } => {
                 labels.iter().zip(values).map(|(label, value)| (value - label).abs()).enumerate().collect()
             }

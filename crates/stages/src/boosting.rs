@@ -15,7 +15,8 @@ use crate::table::{Params, Reference, Stage};
 /// Boosts trees (LightGBM) on features and on numeric and categorical columns. Categories are turned into
 /// cross-fitted target statistics, so that no row sees its own label.
 ///
-/// Binary, multiclass and regression follow from the label. Output: `head`, with importances.
+/// Binary, multiclass and regression follow from the label; rows weigh what the data says they do, but in target
+/// statistics, which count them alike. Output: `head`, with importances.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct GradientBoosting {

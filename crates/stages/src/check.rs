@@ -7,7 +7,7 @@ use network::{Network, nearest};
 use plan::{ArtifactKind, Diagnostic, Place, Segment};
 
 use crate::fact::{DatasetFact, Fact, FeaturesFact, HeadFact, LabelFact, NetworkFact};
-use crate::metric::Metric;
+use crate::metric::Measure;
 use crate::rows::{RowSet, Rows};
 
 /// What is known of a source before its rows are read.
@@ -50,8 +50,8 @@ impl SourceFact {
 pub struct Imported {
     /// Its `network.json`.
     pub network: Network,
-    /// The columns and label of its `transform.json`, where it has one.
-    pub transform: Option<(BTreeMap<String, ColumnType>, Option<LabelFact>)>,
+    /// The columns and labels of its `transform.json`, where it has one.
+    pub transform: Option<(BTreeMap<String, ColumnType>, BTreeMap<String, LabelFact>)>,
 }
 
 /// What is known of a file or folder of others that a stage takes in.
@@ -145,7 +145,7 @@ impl Context<'_> {
     }
 
     /// Metrics that a stage measures.
-    pub fn metrics(&self, stage: &str) -> Option<Vec<Metric>> {
+    pub fn metrics(&self, stage: &str) -> Option<Vec<Measure>> {
         match self.fact(stage, ArtifactKind::Metrics)? {
             Fact::Metrics(metrics) => Some(metrics.clone()),
             _ => None,

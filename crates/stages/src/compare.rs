@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::check::Context;
 use crate::fact::Fact;
-use crate::metric::Metric;
+use crate::metric::{Measure, Metric};
 use crate::table::{Params, Reference, Stage};
 
 /// Puts evaluations side by side: `comparison.csv`, `comparison.json`, and a bar plot as SVG and PNG.
@@ -27,6 +27,9 @@ pub struct Compare {
     /// What each is called in the table; by default the stages' names.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub labels: Option<Vec<String>>,
+    /// The output that `metric` and `metrics` are of, where the evaluations are of several.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub output: Option<String>,
     /// The metric that the plot shows and the best is found by; by default the first that all have.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub metric: Option<Metric>,
@@ -46,12 +49,12 @@ impl Stage for Compare {
             let hint = "give one label for each stage, in the same order";
             context.report(Diagnostic::new("label-count", context.place("labels"), message).hint(hint));
         }
-        let measured: Option<Vec<Vec<Metric>>> =
+        let measured: Option<Vec<Vec<Measure>>> =
             self.stages.iter().map(|stage| context.metrics(stage)).collect();
         let Some(measured) = measured else { return vec![] };
-        let common: Vec<Metric> = measured
+        let common: Vec<&Measure> = measured
             .first()
-            .map(|first| first.iter().copied().filter(|m| measured.iter().all(|of| of.contains(m))).collect())
+            .map(|first| first.iter().filter(|m| measured.iter().all(|of| of.contains(m))).collect())
             .unwrap_or_default();
         if common.is_empty() {
             let hint = "give the evaluations the same `metrics`";
@@ -63,20 +66,30 @@ impl Stage for Compare {
                 )
                 .hint(hint),
             );
-        } else if let Some(metric) = self.metric.filter(|metric| !common.contains(metric)) {
-            let names: Vec<String> = common.iter().map(|metric| metric.name()).collect();
-            let message = format!("not every evaluation measures {}", metric.name());
+        } else if let Some(metric) = self.metric.map(|metric| self.measure(metric))
+            && !common.contains(&&metric)
+        {
+            let names: Vec<String> = common.iter().map(ToString::to_string).collect();
+            let message = format!("not every evaluation measures {metric}");
             let hint = format!("all measure {}", names.join(", "));
             context.report(Diagnostic::new("no-common-metric", context.place("metric"), message).hint(hint));
         }
-        let known = |metric: &Metric| measured.iter().any(|of| of.contains(metric));
-        for (index, metric) in self.metrics.iter().flatten().enumerate().filter(|(_, metric)| !known(metric))
-        {
-            let place = context.inside(["metrics".into(), index.into()]);
-            let message = format!("no evaluation here measures {metric}");
-            let hint = "add it to the `metrics` of the evaluations";
-            context.report(Diagnostic::new("no-common-metric", place, message).hint(hint));
+        for (index, metric) in self.metrics.iter().flatten().enumerate() {
+            let metric = self.measure(*metric);
+            if !measured.iter().any(|of| of.contains(&metric)) {
+                let place = context.inside(["metrics".into(), index.into()]);
+                let message = format!("no evaluation here measures {metric}");
+                let hint = "add it to the `metrics` of the evaluations";
+                context.report(Diagnostic::new("no-common-metric", place, message).hint(hint));
+            }
         }
         vec![("comparison", Fact::Plain(ArtifactKind::Comparison))]
+    }
+}
+
+impl Compare {
+    /// A metric of the output that is compared.
+    pub fn measure(&self, metric: Metric) -> Measure {
+        Measure { output: self.output.clone().unwrap_or_default(), metric }
     }
 }

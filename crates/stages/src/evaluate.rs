@@ -2,8 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use data::{LabelKind, Part};
-use network::Network;
+use data::{LABEL, LabelKind, Part};
 use plan::{ArtifactKind, Diagnostic, Place};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -13,10 +12,10 @@ use crate::fact::{DatasetFact, Fact};
 use crate::features::fits;
 use crate::inputs::joined;
 use crate::measuring::{Calibrate, Confidence, Threshold, check_calibration, check_threshold};
-use crate::metric::Metric;
+use crate::metric::{Measure, Metric};
 use crate::rows::RowSet;
 use crate::table::{Params, Reference, Stage};
-use crate::train::check_metric;
+use crate::told::{Told, check_metrics, find_output, told};
 
 /// Measures a network or a head on rows that nothing was fitted on.
 ///
@@ -32,6 +31,10 @@ pub struct Evaluate {
     /// Features for a head; by default those it was trained on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub features: Option<Vec<String>>,
+    /// Which of a network's several outputs; by default all, their metrics named `mood auc`. The rows themselves are kept
+    /// for an output that is evaluated alone, and only it may have a threshold or a calibration.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub output: Option<String>,
     /// Which rows; by default the test part, else the valid part, else all.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub part: Option<Part>,
@@ -56,10 +59,8 @@ pub(crate) struct Checked {
     pub(crate) fitted: RowSet,
     /// The rows.
     pub(crate) data: DatasetFact,
-    /// Classes or a number.
-    pub(crate) label: LabelKind,
-    /// How many classes the model tells, where known.
-    pub(crate) classes: Option<usize>,
+    /// What its outputs speak of.
+    pub(crate) told: Vec<Told>,
 }
 
 impl Stage for Evaluate {
@@ -72,28 +73,76 @@ impl Stage for Evaluate {
         else {
             return vec![];
         };
-        let Checked { fitted, data, label, classes } = &model;
-        if data.label.is_none() {
-            let hint = "add `label = \"...\"` to the preprocess stage";
-            context.report(
-                Diagnostic::new("no-label", context.place("data"), "the data has no label to compare with")
-                    .hint(hint),
-            );
+        let Checked { fitted, data, told } = &model;
+        let told = match &self.output {
+            None => told.clone(),
+            Some(output) => match find_output(output, told, context.place("output"), context) {
+                Some(told) => vec![told.clone()],
+                None => return vec![],
+            },
+        };
+        if !told.iter().all(|told| has_label(told, data, context)) {
+            return vec![];
         }
-        for (index, metric) in self.metrics.iter().enumerate() {
-            let place = context.inside(["metrics".into(), index.into()]);
-            check_metric(*metric, *label, *classes, place, context);
-        }
+        let place = context.place("metrics");
+        check_metrics(&self.metrics, &told, |at| place.join(at), context);
         let part = context.part(self.part, data);
         let key = if self.part.is_some() { "part" } else { "model" };
         context.unseen(fitted, &data.part(part), key);
-        if let Some(threshold) = self.threshold {
-            check_threshold(threshold, part, &model, context);
+        match &told[..] {
+            [only] => {
+                if let Some(threshold) = self.threshold {
+                    check_threshold(threshold, part, &model, only, context);
+                }
+                if let Some(calibrate) = self.calibrate {
+                    check_calibration(calibrate, part, &model, only, context);
+                }
+            }
+            _ => {
+                let given =
+                    [("threshold", self.threshold.is_some()), ("calibrate", self.calibrate.is_some())];
+                for (key, _) in given.into_iter().filter(|(_, given)| *given) {
+                    let message = format!("`{key}` is of one output, and the network has {}", told.len());
+                    let hint = format!("say which is evaluated: output = \"{}\"", told[0].output);
+                    context.report(Diagnostic::new("unknown-output", context.place(key), message).hint(hint));
+                }
+            }
         }
-        if let Some(calibrate) = self.calibrate {
-            check_calibration(calibrate, part, &model, context);
+        vec![("metrics", Fact::Metrics(self.measures(&told)))]
+    }
+}
+
+/// Reports that the data has no label to compare with, or one of another kind; whether it has.
+fn has_label(told: &Told, data: &DatasetFact, context: &mut Context<'_>) -> bool {
+    match data.labels.get(&told.label) {
+        None => {
+            let (message, hint) = match data.labels.is_empty() {
+                true => {
+                    let hint = "add `label = \"...\"` to the preprocess stage".to_owned();
+                    ("the data has no label to compare with".to_owned(), hint)
+                }
+                false => {
+                    let names: Vec<&str> = data.labels.keys().map(String::as_str).collect();
+                    let message = format!("the data has no label `{}` to compare with", told.label);
+                    (message, format!("it has {}", names.join(", ")))
+                }
+            };
+            context.report(Diagnostic::new("no-label", context.place("data"), message).hint(hint));
+            // Of classes the rest can be checked all the same.
+            data.labels.is_empty()
         }
-        vec![("metrics", Fact::Metrics(self.measured(*label)))]
+        Some(other) if other.kind != told.kind => {
+            let message = format!(
+                "the model speaks of {}, and `{}` is {}",
+                told.kind.in_words(),
+                other.name(),
+                other.kind.in_words()
+            );
+            let hint = "evaluate on data whose label is of that kind: see `label-kind`";
+            context.report(Diagnostic::new("label-kind", context.place("model"), message).hint(hint));
+            false
+        }
+        Some(_) => true,
     }
 }
 
@@ -102,9 +151,21 @@ impl Evaluate {
     pub fn measured(&self, label: LabelKind) -> Vec<Metric> {
         match (self.metrics.is_empty(), label) {
             (false, _) => self.metrics.clone(),
-            (true, LabelKind::Class) => vec![Metric::Auc, Metric::Accuracy, Metric::Loss],
+            (true, LabelKind::Class | LabelKind::MultiLabel) => {
+                vec![Metric::Auc, Metric::Accuracy, Metric::Loss]
+            }
             (true, LabelKind::Number) => vec![Metric::Rmse, Metric::Mae, Metric::R2],
         }
+    }
+
+    /// What is measured of several outputs; one that is evaluated alone needs no name.
+    fn measures(&self, told: &[Told]) -> Vec<Measure> {
+        let of = |one: &Told| {
+            let output = if told.len() > 1 { one.output.clone() } else { String::new() };
+            let metrics = self.measured(one.kind).into_iter().filter(|metric| metric.fits(one.kind));
+            metrics.map(move |metric| Measure { output: output.clone(), metric }).collect::<Vec<_>>()
+        };
+        told.iter().flat_map(of).collect()
     }
 }
 
@@ -168,14 +229,9 @@ pub(crate) fn check_model(
         {
             return None;
         }
-        let units = network.network.as_ref().and_then(units);
         let fitted = network.fitted.union(&data.fitted);
-        return Some(Checked {
-            fitted,
-            data,
-            label: LabelKind::Class,
-            classes: units.map(|units| units.max(2)),
-        });
+        let told = told(&network.goals, &data, network.network.as_ref());
+        return Some(Checked { fitted, data, told });
     }
     let head = context.head(model)?;
     let inputs = context.inputs.clone();
@@ -209,11 +265,6 @@ pub(crate) fn check_model(
         let key = if features.is_some() { "data" } else { "model" };
         context.report(Diagnostic::new("missing-column", context.place(key), message).hint(hint));
     }
-    Some(Checked { fitted: head.fitted.union(&fitted), data, label: head.label, classes: None })
-}
-
-/// Values that a network gives a row.
-pub(crate) fn units(network: &Network) -> Option<usize> {
-    let graph = network.lower().ok()?;
-    graph.nodes.get(graph.output)?.signal.width().size()
+    let told = Told { output: String::new(), label: LABEL.to_owned(), kind: head.label, classes: None };
+    Some(Checked { fitted: head.fitted.union(&fitted), data, told: vec![told] })
 }

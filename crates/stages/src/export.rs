@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::check::{Context, Outside};
 use crate::fact::{DatasetFact, Fact, NetworkFact};
+use crate::goal::Goals;
 use crate::rows::{RowSet, Rows};
 use crate::table::{Params, Reference, Stage};
 
@@ -50,17 +51,17 @@ impl Stage for Import {
     fn check(&self, context: &mut Context<'_>) -> Vec<(&'static str, Fact)> {
         let Some(Outside::Network(imported)) = context.outside.get(context.stage) else { return vec![] };
         let network = Some(imported.network.clone());
-        let fact = NetworkFact { network, loss: None, fitted: RowSet::default() };
+        let fact = NetworkFact { network, goals: Goals::new(), fitted: RowSet::default() };
         let mut outputs = vec![("network", Fact::Network(fact))];
-        if let Some((columns, label)) = &imported.transform {
+        if let Some((columns, labels)) = &imported.transform {
             let rows = Rows {
                 source: context.stage.into(),
                 file: self.path.clone(),
                 split: String::new(),
                 parts: [].into(),
             };
-            let (columns, label) = (columns.clone(), label.clone());
-            let fact = DatasetFact { rows, parts: vec![], columns, label, fitted: RowSet::default() };
+            let (columns, labels) = (columns.clone(), labels.clone());
+            let fact = DatasetFact { rows, parts: vec![], columns, labels, fitted: RowSet::default() };
             outputs.push(("transform", Fact::Transform(fact)));
         }
         outputs

@@ -2,12 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use data::{ColumnType, LabelKind, Part};
+use data::{ColumnType, LABEL, LabelKind, Part};
 use network::{Input, Network};
 use plan::ArtifactKind;
 
-use crate::loss::Loss;
-use crate::metric::Metric;
+use crate::goal::Goals;
+use crate::metric::Measure;
 use crate::rows::{RowSet, Rows};
 
 /// What is known of an output.
@@ -24,7 +24,7 @@ pub enum Fact {
     /// A model on features and columns.
     Head(HeadFact),
     /// Metrics by name.
-    Metrics(Vec<Metric>),
+    Metrics(Vec<Measure>),
     /// Outputs of which only the kind matters.
     Plain(ArtifactKind),
 }
@@ -53,8 +53,8 @@ pub struct DatasetFact {
     pub parts: Vec<Part>,
     /// Encoded columns.
     pub columns: BTreeMap<String, ColumnType>,
-    /// The label.
-    pub label: Option<LabelFact>,
+    /// The labels by name; the only one is called [`data::LABEL`].
+    pub labels: BTreeMap<String, LabelFact>,
     /// Rows that the transform was fitted on.
     pub fitted: RowSet,
 }
@@ -62,16 +62,23 @@ pub struct DatasetFact {
 /// What is known of a label.
 #[derive(Clone, Debug, PartialEq)]
 pub struct LabelFact {
-    /// Its column in the source.
-    pub column: String,
-    /// Classes or a number.
+    /// Its columns in the source: one, or several of 0 and 1.
+    pub columns: Vec<String>,
+    /// Classes, labels of which a row may have several, or a number.
     pub kind: LabelKind,
+    /// How many labels a row may have, where the columns say it.
+    pub width: Option<usize>,
 }
 
 impl DatasetFact {
     /// The columns as a network sees them; sizes are not known yet.
     pub fn inputs(&self) -> BTreeMap<String, Input> {
         self.columns.iter().map(|(name, column)| (name.clone(), input(column))).collect()
+    }
+
+    /// The label, where there is only one.
+    pub fn label(&self) -> Option<&LabelFact> {
+        self.labels.get(LABEL)
     }
 
     /// The rows of one part; all rows where there is no split.
@@ -98,8 +105,8 @@ fn input(column: &ColumnType) -> Input {
 pub struct NetworkFact {
     /// Its declaration; `None` where it comes from a folder that could not be read.
     pub network: Option<Network>,
-    /// What it was trained to minimise; `None` after a cut or before training.
-    pub loss: Option<Loss>,
+    /// What its outputs learnt; empty after a cut or before training.
+    pub goals: Goals,
     /// Rows that it, or the transform before it, was fitted on.
     pub fitted: RowSet,
 }

@@ -2,16 +2,16 @@
 
 use std::collections::BTreeMap;
 
-use network::{Layer, Network};
+use network::Layer;
 use plan::{ArtifactKind, Diagnostic, Place};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::check::Context;
 use crate::fact::{Fact, NetworkFact};
-use crate::loss::Loss;
+use crate::goal::{Goal, in_units_of};
+use crate::output::check_nodes;
 use crate::table::{Extent, Params, Reference, Stage};
-use crate::target::Target;
 use crate::train::{check_network, check_training, outputs, trained_on};
 use crate::training::Training;
 
@@ -33,16 +33,6 @@ pub struct Finetune {
     pub training: Training,
 }
 
-impl Finetune {
-    /// What training goes on to minimise where it does not say: what the start was trained for, unless that is for one
-    /// logit and the new head has as many units as there are classes.
-    pub fn loss_of(start: Option<Loss>, network: &Network) -> Option<Loss> {
-        let graph = network.lower().ok();
-        let open = graph.is_some_and(|graph| graph.nodes[graph.output].signal.width().is_classes());
-        start.filter(|loss| !open || loss.target() == Target::Multiclass)
-    }
-}
-
 impl Stage for Finetune {
     fn references(&self, _: &BTreeMap<String, Params>) -> Vec<Reference> {
         vec![
@@ -57,11 +47,11 @@ impl Stage for Finetune {
         };
         let fitted = start.fitted.union(&trained_on(&data));
         let Some(declared) = start.network else {
-            return outputs(NetworkFact {
-                network: None,
-                loss: self.training.loss.clone().or(start.loss),
-                fitted,
-            });
+            let goals = match &self.training.loss {
+                Some(loss) => Goal::only(loss.clone()),
+                None => start.goals,
+            };
+            return outputs(NetworkFact { network: None, goals, fitted });
         };
         let network = declared.with_inputs(data.inputs()).replace(&self.replace);
         // Layers that were there before are as they were; only new ones have a place in this stage.
@@ -75,6 +65,8 @@ impl Stage for Finetune {
             }
         };
         let fits = check_network(&network, context, place);
+        let network = self.training.with_outputs(network);
+        let fits = fits && check_nodes(&self.training, &network, context);
         let trainable = network.lower().is_ok_and(|graph| {
             graph.params().any(|param| !param.buffer && !network.frozen.contains(&param.name))
         });
@@ -83,10 +75,10 @@ impl Stage for Finetune {
             let hint = "freeze less, unfreeze some layers, or replace the last layer";
             context.report(Diagnostic::new("nothing-to-train", context.place("network"), message).hint(hint));
         }
-        let default = Finetune::loss_of(start.loss, &network);
-        let loss =
-            check_training(&self.training, default, &data, fits.then_some(&network), "network", context);
-        outputs(NetworkFact { network: fits.then_some(network), loss, fitted })
+        let known = fits.then_some(&network);
+        let goals = check_training(&self.training, &start.goals, &data, known, "network", context);
+        let network = fits.then(|| in_units_of(network, &goals));
+        outputs(NetworkFact { network, goals, fitted })
     }
 
     fn extent(&self) -> Option<Extent> {

@@ -266,6 +266,7 @@ mod tests {
             inputs: [("text".to_owned(), Input::Sequence { vocabulary: Some(9) })].into(),
             layers: serde_json::from_value(layers).unwrap(),
             output: None,
+            outputs: BTreeMap::new(),
             frozen: ["output.bias".to_owned()].into(),
         };
         let training: Training = serde_json::from_value(training).unwrap();

@@ -1,6 +1,6 @@
 //! What heads, clusters and projections are fitted on: features of any number of stages, and columns of the data.
 
-use data::ColumnType;
+use data::{ColumnType, LabelKind};
 use network::nearest;
 use plan::{ArtifactKind, Diagnostic};
 
@@ -40,8 +40,12 @@ impl Inputs<'_> {
     pub(crate) fn check_head(&self, context: &mut Context<'_>) -> Option<(DatasetFact, HeadFact)> {
         let data = context.dataset(self.data)?;
         let columns = self.check_columns(&data, context);
-        let Some(label) = data.label.clone() else {
-            let message = "the data has no label to train on";
+        let Some(label) = data.label().filter(|label| label.kind != LabelKind::MultiLabel).cloned() else {
+            let message = match (data.label(), data.labels.is_empty()) {
+                (None, true) => "the data has no label to train on",
+                (None, false) => "a head learns one label, and the data has several",
+                (Some(_), _) => "a head learns one class or number a row, and a row may have several labels",
+            };
             let hint = "add `label = \"...\"` to the preprocess stage";
             context.report(Diagnostic::new("no-label", context.place("data"), message).hint(hint));
             return None;

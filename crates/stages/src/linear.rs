@@ -17,7 +17,8 @@ use crate::table::{Params, Reference, Stage};
 ///
 /// The label decides, with scikit-learn's definitions: two classes as `LogisticRegression`, more as its multinomial
 /// form (softmax); a number as `Ridge`, or with `l1-ratio` above 0 as `ElasticNet`. The intercept is not penalised.
-/// Columns are taken as they come, as there: give numbers `"standardize"`, or set `standardize` here.
+/// Columns are taken as they come, as there: give numbers `"standardize"`, or set `standardize` here. Rows weigh what the
+/// data says they do.
 ///
 /// Output: `head`, with `coefficients.csv`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -74,7 +75,7 @@ impl Stage for Linear {
     fn check(&self, context: &mut Context<'_>) -> Vec<(&'static str, Fact)> {
         let Some((_, head)) = self.inputs().check_head(context) else { return vec![] };
         let (other, given): (&str, &[(&str, bool)]) = match head.label {
-            LabelKind::Class => ("numbers", &[("alpha", self.alpha.is_some())]),
+            LabelKind::Class | LabelKind::MultiLabel => ("numbers", &[("alpha", self.alpha.is_some())]),
             LabelKind::Number => {
                 ("classes", &[("c", self.c.is_some()), ("class-weights", self.class_weights.is_some())])
             }

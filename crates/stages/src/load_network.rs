@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use crate::check::Context;
 use crate::fact::{Fact, NetworkFact};
 use crate::freeze::last_line;
+use crate::goal::Goals;
 use crate::rows::RowSet;
 use crate::table::{Params, Reference, Stage};
 use crate::train::{Declared, check_network, layer_place};
@@ -196,7 +197,8 @@ impl Stage for LoadNetwork {
                 context.report(Diagnostic::new("units", place, message).hint("add `units`"));
             }
         }
-        vec![("network", Fact::Network(NetworkFact { network: fits.then_some(network), loss: None, fitted }))]
+        let network = fits.then_some(network);
+        vec![("network", Fact::Network(NetworkFact { network, goals: Goals::new(), fitted }))]
     }
 
     fn outside(&self) -> Option<&str> {

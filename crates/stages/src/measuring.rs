@@ -12,6 +12,7 @@ use crate::check::Context;
 use crate::evaluate::Checked;
 use crate::metric::Metric;
 use crate::shorthand;
+use crate::told::Told;
 
 /// Confidence intervals of metrics: the percentile bootstrap over rows (Efron and Tibshirani 1993).
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -93,12 +94,13 @@ pub(crate) fn check_threshold(
     threshold: Threshold,
     evaluated: Option<Part>,
     model: &Checked,
+    told: &Told,
     context: &mut Context<'_>,
 ) {
-    let other = match (model.label, model.classes) {
+    let other = match (told.kind, told.classes) {
         (LabelKind::Class, None | Some(2)) => None,
         (LabelKind::Class, Some(classes)) => Some(format!("the model tells {classes} classes")),
-        (_, _) => Some("the label names no classes".to_owned()),
+        (label, _) => Some(format!("this is {}", label.in_words())),
     };
     if let Some(other) = other {
         let message = format!("a threshold is for two classes, and {other}");
@@ -122,13 +124,14 @@ pub(crate) fn check_calibration(
     calibrate: Calibrate,
     evaluated: Option<Part>,
     model: &Checked,
+    told: &Told,
     context: &mut Context<'_>,
 ) {
     let place = context.place("calibrate");
-    if model.label == LabelKind::Class {
+    if told.kind == LabelKind::Class {
         check_part("the calibration is fitted", calibrate.part(), evaluated, model, place, context);
     } else {
-        let message = "calibration is for classes, and the label names none";
+        let message = format!("calibration is for classes, and this is {}", told.kind.in_words());
         context.report(Diagnostic::new("metric-kind", place, message).hint("remove `calibrate`"));
     }
 }

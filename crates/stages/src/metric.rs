@@ -161,6 +161,7 @@ impl Fits {
     fn label(self, label: LabelKind) -> bool {
         match label {
             LabelKind::Class => self != Fits::Number,
+            LabelKind::MultiLabel => matches!(self, Fits::All | Fits::Classes | Fits::Several),
             LabelKind::Number => matches!(self, Fits::All | Fits::Number),
         }
     }
@@ -242,7 +243,7 @@ impl Metric {
 
     /// The metrics for labels of this kind and, where known, that many classes, as recipes write them.
     pub fn names(label: LabelKind, classes: Option<usize>) -> Vec<String> {
-        let two = classes == Some(2);
+        let two = classes == Some(2) && label == LabelKind::Class;
         let fitting = METRICS
             .iter()
             .filter(|line| line.fits.label(label) && !(two && line.metric.needs_more_than_two()));
@@ -262,6 +263,32 @@ impl fmt::Display for Metric {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.declared().name)?;
         self.number().map_or(Ok(()), |number| write!(f, "-{number}"))
+    }
+}
+
+/// A metric of one of a network's outputs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Measure {
+    /// The output; the only one is called "".
+    pub output: String,
+    /// The metric.
+    pub metric: Metric,
+}
+
+impl Measure {
+    /// The measure of a name in tables: `auc`, or `mood auc` of an output.
+    pub fn from_name(name: &str) -> Option<Measure> {
+        let (output, metric) = name.rsplit_once(' ').unwrap_or(("", name));
+        Some(Measure { output: output.to_owned(), metric: Metric::from_name(metric)? })
+    }
+}
+
+impl fmt::Display for Measure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if !self.output.is_empty() {
+            write!(f, "{} ", self.output)?;
+        }
+        write!(f, "{}", self.metric)
     }
 }
 

@@ -8,11 +8,12 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::check::Context;
-use crate::evaluate::{check_model, model_references, units};
+use crate::evaluate::{check_model, model_references};
 use crate::fact::Fact;
 use crate::table::{Params, Reference, Stage};
 
-/// Writes `predictions.csv`: the row's id, the score of each class (for two classes, of the second), the class.
+/// Writes `predictions.csv`: the row's id, the score of each class (for two classes, of the second), the class; for
+/// labels of which a row may have several, the score of each and those above a half; for numbers the value.
 /// `pipeline predict RECIPE STAGE --input new.csv` does the same for a new file.
 ///
 /// Output: `predictions`.
@@ -83,7 +84,11 @@ impl Predict {
     /// Reports names of classes that the model does not tell.
     fn check_classes(&self, context: &mut Context<'_>) {
         let Some(names) = self.classes.map(ClassNames::names) else { return };
-        let units = context.network(&self.model).and_then(|fact| units(&fact.network?));
+        let graph = context.network(&self.model).and_then(|fact| fact.network?.lower().ok());
+        let units = graph.and_then(|graph| {
+            let (_, node) = *graph.results().first()?;
+            graph.nodes[node].signal.width().size()
+        });
         if let Some(units) = units.filter(|units| *units != names.len()) {
             let message =
                 format!("`classes` names {} classes, and `{}` tells {units}", names.len(), self.model);

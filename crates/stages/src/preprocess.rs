@@ -2,14 +2,15 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use data::{ColumnType, LabelKind, Part, Step, check_chain};
+use data::{ColumnType, LABEL, Label, LabelKind, Part, Step, check_chain};
 use plan::{ArtifactKind, Diagnostic, Place};
 use regex::Regex;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::check::{Context, SourceFact, column_hint};
-use crate::fact::{DatasetFact, Fact, LabelFact};
+use crate::fact::{DatasetFact, Fact};
+use crate::label::Labels;
 use crate::rows::RowSet;
 use crate::table::{Params, Reference, Stage};
 
@@ -27,12 +28,20 @@ pub struct Preprocess {
     /// Columns of the source read under another name: `{ Description = "review" }`.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub rename: BTreeMap<String, String>,
-    /// The column to predict; by default the one that `fitted` has.
+    /// What is predicted: a column, columns of 0 and 1 of which a row may have any number, or a table that says how a
+    /// column is read; by default what `fitted` has.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub label: Option<String>,
-    /// Whether the label names classes or is a number.
+    pub label: Option<Label>,
+    /// Whether a label that is one column's name names classes or is a number.
     #[serde(default)]
     pub label_kind: LabelKind,
+    /// Several labels by name, each in a form that `label` may have: for networks with several outputs.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub labels: BTreeMap<String, Label>,
+    /// A column whose number, 0 or more, is how much a row weighs in the loss of what trains on it. Metrics count all
+    /// rows alike.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub weights: Option<String>,
     /// A chain of steps for each column.
     #[serde(default)]
     pub columns: BTreeMap<String, Vec<Step>>,
@@ -94,7 +103,7 @@ fn whole(pattern: &str) -> Result<Regex, regex::Error> {
 /// Types of chains; a wrong chain is reported and left out.
 fn types(
     own: &BTreeMap<String, Chain<'_>>,
-    has_label: bool,
+    labels: &Labels,
     context: &mut Context<'_>,
 ) -> BTreeMap<String, ColumnType> {
     let mut types = BTreeMap::new();
@@ -108,9 +117,18 @@ fn types(
         }
         let learns = |step: &Step| matches!(step, Step::Target(_) | Step::NaiveBayes(_));
         let learns = chain.steps.iter().position(learns);
-        if let Some(at) = learns.filter(|_| !has_label && chain.first) {
-            let message = format!("`{}` learns from the label, and there is none", chain.steps[at].name());
+        if let Some(at) = learns.filter(|_| !labels.contains_key(LABEL) && chain.first) {
+            let many = if labels.is_empty() { "none" } else { "more than one" };
+            let message = format!("`{}` learns from the label, and there is {many}", chain.steps[at].name());
             let hint = "say which column it is: label = \"...\"";
+            context.report(Diagnostic::new("chain", chain.place.join(at), message).hint(hint));
+        }
+        let bayes = chain.steps.iter().position(|step| matches!(step, Step::NaiveBayes(_)));
+        let several = labels.get(LABEL).is_some_and(|label| label.kind == LabelKind::MultiLabel);
+        if let Some(at) = bayes.filter(|_| several && chain.first) {
+            let message =
+                "`naive-bayes` learns from one class or number a row, and a row may have several labels";
+            let hint = "use `tf-idf`";
             context.report(Diagnostic::new("chain", chain.place.join(at), message).hint(hint));
         }
         match check_chain(chain.steps) {
@@ -146,28 +164,24 @@ impl Stage for Preprocess {
                 fact => fact,
             },
         };
-        let label =
-            self.label.as_ref().or(fitted.as_ref().and_then(|fitted| Some(&fitted.label.as_ref()?.column)));
+        let declared = self.declared_labels(context);
+        let known = fitted.as_ref().map(|fitted| &fitted.labels).filter(|_| declared.is_empty());
+        let known = known.unwrap_or(&declared);
         let fitted_columns = fitted.iter().flat_map(|fitted| fitted.columns.keys());
-        let taken = self.taken(&source.source, label, fitted_columns);
+        let label_columns = known.values().flat_map(|label| &label.columns);
+        let taken = self.taken(&source.source, label_columns.chain(fitted_columns));
         let own = self.own(source, &taken, context);
-        let mut columns = types(&own, label.is_some(), context);
+        let mut columns = types(&own, known, context);
         if self.columns.is_empty() && self.group.is_empty() && fitted.is_none() {
             let place = Place::stage(context.stage);
             let hint = "for example columns.review = [\"lowercase\", { tokenize = \"punctuation\" }, { index = {} }]";
             context.report(Diagnostic::new("no-columns", place, "no column is encoded").hint(hint));
         }
-        let mut label = self.label.clone().map(|column| LabelFact { column, kind: self.label_kind });
+        let mut labels = declared;
         let mut rows = RowSet::default();
         if let Some(fitted) = &fitted {
-            label = match (label, &fitted.label) {
-                (Some(label), Some(of)) => Some(LabelFact { kind: of.kind, ..label }),
-                (None, Some(of)) => {
-                    let has = source.columns.is_none() || self.header(source).contains(&of.column);
-                    has.then(|| of.clone())
-                }
-                (label, None) => label,
-            };
+            let header = source.columns.as_ref().map(|_| self.header(source));
+            labels = self.labels_as(labels, &fitted.labels, header.as_deref(), context);
             for (name, column) in &fitted.columns {
                 if let Some(chain) = own.get(name) {
                     let place = chain.named.clone();
@@ -185,7 +199,7 @@ impl Stage for Preprocess {
         self.check_pictures(source, &columns, &own, context);
         let all = source.rows(&self.data);
         let parts = source.parts();
-        if !own.is_empty() || self.label.is_some() && fitted.is_none() {
+        if !own.is_empty() || !labels.is_empty() && fitted.is_none() {
             let part = parts.contains(&Part::Train).then_some(Part::Train);
             if !parts.is_empty() && part.is_none() {
                 let message = format!("`{}` has no train part to fit on", self.data);
@@ -195,7 +209,7 @@ impl Stage for Preprocess {
             let fitted_on = crate::Rows { parts: part.into_iter().collect(), ..all.clone() };
             rows = rows.union(&RowSet([fitted_on].into()));
         }
-        let fact = DatasetFact { rows: all, parts, columns, label, fitted: rows };
+        let fact = DatasetFact { rows: all, parts, columns, labels, fitted: rows };
         vec![("dataset", Fact::Dataset(fact.clone())), ("transform", Fact::Transform(fact))]
     }
 }
@@ -212,19 +226,19 @@ impl Preprocess {
         chains
     }
 
-    /// Columns that a pattern does not take: the label, what names the rows or splits them, and what is fitted
+    /// Columns that a pattern does not take: the label, what names the rows, splits or weighs them, and what is fitted
     /// already.
     pub fn taken<'a>(
         &self,
         source: &data::Source,
-        label: Option<&'a String>,
-        fitted: impl Iterator<Item = &'a String>,
+        others: impl Iterator<Item = &'a String>,
     ) -> BTreeSet<String> {
         let split = source.split.as_ref().and_then(|split| split.column.as_ref());
         let named = source.id.iter().chain(split);
         let mut taken: BTreeSet<String> =
             named.map(|name| self.rename.get(name).unwrap_or(name).clone()).collect();
-        taken.extend(label.into_iter().chain(fitted).cloned());
+        taken.extend(self.weights.clone());
+        taken.extend(others.cloned());
         taken
     }
 
@@ -378,18 +392,14 @@ impl Preprocess {
                 context.report(Diagnostic::new("missing-column", place, message).hint(hint));
             }
         }
-        if let Some(label) = self.label.as_ref().filter(|label| !header.contains(label)) {
-            context.report(missing(context.place("label"), label, &header, &self.data));
+        if let Some(weights) = self.weights.as_ref().filter(|weights| !header.contains(weights)) {
+            context.report(missing(context.place("weights"), weights, &header, &self.data));
         }
-        if let Some(label) = self.label.as_ref().filter(|label| columns.contains_key(*label)) {
-            let message = format!("the label `{label}` is also an input column");
-            let hint = "a network that sees the label learns nothing else: remove the column";
-            context.report(Diagnostic::new("label-is-input", context.place("label"), message).hint(hint));
-        }
+        self.check_label_columns(&header, |column| columns.contains_key(column), context);
     }
 }
 
-fn missing(place: Place, name: &str, header: &[String], source: &str) -> Diagnostic {
+pub(crate) fn missing(place: Place, name: &str, header: &[String], source: &str) -> Diagnostic {
     let message = format!("`{source}` has no column `{name}`");
     Diagnostic::new("missing-column", place, message).hint(column_hint(name, header))
 }

@@ -7,7 +7,7 @@ use serde::ser::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::value;
 
-use crate::metric::Metric;
+use crate::metric::{Measure, Metric};
 use crate::shorthand;
 
 /// How the learning rate changes during a training, from the optimiser's `lr` on: a name, or a table with the name as
@@ -227,6 +227,9 @@ pub struct Constant {
 pub struct OnPlateau {
     /// What must improve.
     pub metric: Metric,
+    /// Of which output, where the network has several; without it the metric is the loss of all.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub output: Option<String>,
     /// On which rows.
     pub part: Part,
     /// What the rate is multiplied with.
@@ -250,6 +253,7 @@ impl Default for OnPlateau {
     fn default() -> Self {
         OnPlateau {
             metric: Metric::Loss,
+            output: None,
             part: Part::Valid,
             factor: 0.1,
             patience: 10,
@@ -258,6 +262,13 @@ impl Default for OnPlateau {
             cooldown: 0,
             min_lr: 0.0,
         }
+    }
+}
+
+impl OnPlateau {
+    /// What is watched.
+    pub fn measure(&self) -> Measure {
+        Measure { output: self.output.clone().unwrap_or_default(), metric: self.metric }
     }
 }
 

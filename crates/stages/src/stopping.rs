@@ -4,7 +4,7 @@ use data::Part;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::metric::Metric;
+use crate::metric::{Measure, Metric};
 
 /// Stop when a metric no longer improves.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -16,6 +16,9 @@ pub struct EarlyStopping {
     /// What must improve.
     #[serde(default = "loss")]
     pub metric: Metric,
+    /// Of which output, where the network has several; without it the metric is the loss of all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub output: Option<String>,
     /// On which rows.
     #[serde(default = "valid")]
     pub part: Part,
@@ -26,6 +29,13 @@ pub struct EarlyStopping {
     /// Whether the best epoch's weights are kept instead of the last's.
     #[serde(default = "yes")]
     pub restore_best: bool,
+}
+
+impl EarlyStopping {
+    /// What is watched.
+    pub fn measure(&self) -> Measure {
+        Measure { output: self.output.clone().unwrap_or_default(), metric: self.metric }
+    }
 }
 
 fn loss() -> Metric {

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::check::Context;
 use crate::fact::{Fact, NetworkFact};
+use crate::goal::Goals;
 use crate::table::{Params, Reference, Stage};
 
 /// Cuts a network at a named node: a layer, or a step inside one such as `dense0.linear`. `pipeline show RECIPE STAGE`
@@ -47,6 +48,6 @@ impl Stage for LoadSubnet {
             Some(Ok(network)) => Some(network),
             None => None,
         };
-        vec![("network", Fact::Network(NetworkFact { network, loss: None, fitted: whole.fitted }))]
+        vec![("network", Fact::Network(NetworkFact { network, goals: Goals::new(), fitted: whole.fitted }))]
     }
 }

@@ -9,11 +9,47 @@ pub enum Target {
     Binary,
     /// One logit a class; the classes of a row exclude each other.
     Multiclass,
+    /// One logit a label, of which a row may have any number.
+    MultiLabel,
+    /// One number a row.
+    Number,
 }
 
 impl Target {
     /// What an output of `width` values a row means where nothing but the label is known of it.
-    pub fn of(_: LabelKind, width: usize) -> Target {
-        if width == 1 { Target::Binary } else { Target::Multiclass }
+    pub fn of(label: LabelKind, width: usize) -> Target {
+        match label {
+            LabelKind::Class if width == 1 => Target::Binary,
+            LabelKind::Class => Target::Multiclass,
+            LabelKind::MultiLabel => Target::MultiLabel,
+            LabelKind::Number => Target::Number,
+        }
+    }
+
+    /// The label that such an output speaks of.
+    pub fn label(self) -> LabelKind {
+        match self {
+            Target::Binary | Target::Multiclass => LabelKind::Class,
+            Target::MultiLabel => LabelKind::MultiLabel,
+            Target::Number => LabelKind::Number,
+        }
+    }
+
+    /// The shape that such an output has, in words.
+    pub fn wants(self) -> &'static str {
+        match self {
+            Target::Binary => "[batch, 1]: one logit a row",
+            Target::Multiclass => "[batch, classes]: one logit a class, at least 2",
+            Target::MultiLabel => "[batch, labels]: one logit a label, at least 2",
+            Target::Number => "[batch, 1]: one number a row",
+        }
+    }
+
+    /// Whether such an output may have this many values a row.
+    pub fn fits(self, width: usize) -> bool {
+        match self {
+            Target::Binary | Target::Number => width == 1,
+            Target::Multiclass | Target::MultiLabel => width > 1,
+        }
     }
 }

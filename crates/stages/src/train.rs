@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use data::{LabelKind, Part};
-use network::{Dim, Layer, Network, Problem};
+use network::{Layer, Network, Problem};
 use plan::{ArtifactKind, Diagnostic, Place};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -12,12 +12,13 @@ use crate::augment::check_augment;
 use crate::average::Average;
 use crate::check::Context;
 use crate::fact::{DatasetFact, Fact, NetworkFact};
-use crate::loss::{ClassWeights, Loss};
-use crate::metric::Metric;
+use crate::goal::{Goals, in_units_of};
+use crate::loss::ClassWeights;
 use crate::optimizer::Optimizer;
+use crate::output::{check_ends, check_nodes, check_outputs};
 use crate::rows::RowSet;
 use crate::table::{Extent, Params, Reference, Stage};
-use crate::target::Target;
+use crate::told::{Watched, check_metrics, told};
 use crate::training::Training;
 
 /// Trains a declared network from the start on the train part; the valid part decides when to stop.
@@ -55,10 +56,16 @@ impl Stage for Train {
             layer_place(place.join("network").join("layers"), problem, self.network.layers.len())
         };
         let fits = check_network(&network, context, layers);
-        let loss = check_training(&self.training, None, &data, fits.then_some(&network), "network", context);
+        let network = self.training.with_outputs(network);
+        let fits = fits && check_nodes(&self.training, &network, context);
+        if fits {
+            check_ends(&network, &Place::stage(context.stage).join("network").join("layers"), context);
+        }
+        let known = fits.then_some(&network);
+        let goals = check_training(&self.training, &Goals::new(), &data, known, "network", context);
         let fitted = trained_on(&data);
-        let fact = NetworkFact { network: fits.then_some(network), loss, fitted };
-        outputs(fact)
+        let network = fits.then(|| in_units_of(network, &goals));
+        outputs(NetworkFact { network, goals, fitted })
     }
 
     fn extent(&self) -> Option<Extent> {
@@ -116,29 +123,22 @@ pub(crate) fn layer_place(layers: Place, problem: &Problem, count: usize) -> (Pl
     (at, problem.related.filter(|other| *other < count).map(|other| layers.join(other)))
 }
 
-/// Reports what does not fit between data, network and training; gives the loss that is meant.
+/// Reports what does not fit between data, network and training; gives what each output learns.
 pub(crate) fn check_training(
     training: &Training,
-    default: Option<Loss>,
+    before: &Goals,
     data: &DatasetFact,
     network: Option<&Network>,
     key: &str,
     context: &mut Context<'_>,
-) -> Option<Loss> {
-    let Some(label) = &data.label else {
+) -> Goals {
+    if data.labels.is_empty() {
         let hint = "add `label = \"...\"` to the preprocess stage";
         context.report(
             Diagnostic::new("no-label", context.place("data"), "the data has no label to train on")
                 .hint(hint),
         );
-        return None;
-    };
-    if label.kind == LabelKind::Number {
-        let message =
-            format!("the label `{}` is a number, and the losses here are for classes", label.column);
-        let hint = "set label-kind = \"class\" in the preprocess stage, or use gradient-boosting";
-        context.report(Diagnostic::new("label-kind", context.place("data"), message).hint(hint));
-        return None;
+        return Goals::new();
     }
     if !data.parts.is_empty() && !data.parts.contains(&Part::Train) {
         let message = format!("`{}` has no train part", data.rows.source);
@@ -146,84 +146,30 @@ pub(crate) fn check_training(
             Diagnostic::new("unknown-part", context.place("data"), message).hint("add `train` to its split"),
         );
     }
-    let classes = network.and_then(crate::evaluate::units).map(|units| units.max(2));
+    let goals = check_outputs(training, before, data, network, key, context);
+    // Where nothing says what is learnt, nothing says what can be measured.
+    let unknown = goals.is_empty() && data.label().is_none();
+    let mut told = if unknown { vec![] } else { told(&goals, data, network) };
+    for told in &mut told {
+        told.kind = data.labels.get(&told.label).map_or(told.kind, |label| label.kind);
+    }
     if let Some(stopping) = &training.early_stopping {
-        let watched = Watched { key: "early-stopping", metric: stopping.metric, part: stopping.part };
-        watched.check(data, label.kind, classes, context);
+        let watched = Watched { key: "early-stopping", measure: stopping.measure(), part: stopping.part };
+        watched.check(data, &told, context);
     }
     if let Some(plateau) = training.plateau() {
-        let watched = Watched { key: "schedule", metric: plateau.metric, part: plateau.part };
-        watched.check(data, label.kind, classes, context);
+        let watched = Watched { key: "schedule", measure: plateau.measure(), part: plateau.part };
+        watched.check(data, &told, context);
     }
     check_schedule(training, context);
     check_moves(training, network, context);
-    for (index, metric) in training.metrics.iter().enumerate() {
-        let place = context.inside(["metrics".into(), index.into()]);
-        check_metric(*metric, label.kind, classes, place, context);
-    }
+    let stage = Place::stage(context.stage).join("metrics");
+    check_metrics(training.metrics.as_deref().unwrap_or_default(), &told, |at| stage.join(at), context);
     check_optimizer(&training.optimizer, context);
-    check_sample(training, context);
+    check_sample(training, data.label().map(|label| label.kind), context);
     check_average(training, context);
     check_augment(&training.augment, data, context);
-    let loss = training.loss.clone().or(default);
-    let output =
-        network.and_then(|network| network.lower().ok()).map(|graph| graph.nodes[graph.output].clone())?;
-    let shape = &output.signal.shape;
-    let units = output.signal.width().size();
-    // As many as there are classes, which the data will tell.
-    let open = label.kind == LabelKind::Class && output.signal.width().is_classes();
-    let loss = loss.or(units.map(|units| Loss::of(Target::of(label.kind, units))));
-    let loss = loss.or_else(|| open.then(|| Loss::of(Target::Multiclass)))?;
-    let wants = match loss.target() {
-        Target::Binary => "[batch, 1]: one logit a row",
-        Target::Multiclass => "[batch, classes]: one logit a class, at least 2",
-    };
-    let fits = shape.0.len() == 2
-        && shape.0[0] == Dim::Batch
-        && output.signal.ids.is_none()
-        && (open && loss.target() == Target::Multiclass
-            || units.is_some_and(|units| (loss.target() == Target::Binary) == (units == 1)));
-    if !fits {
-        let message = format!(
-            "{} needs {wants}, but the network ends in `{}` with shape {shape}",
-            loss.name(),
-            output.name
-        );
-        let key = if training.loss.is_some() { "loss" } else { key };
-        let hint = "end with a dense layer of the right units after pooling the sequence";
-        context.report(Diagnostic::new("output-shape", context.place(key), message).hint(hint));
-    }
-    Some(loss)
-}
-
-/// A metric that decides how training goes on.
-struct Watched {
-    /// The key that watches it.
-    key: &'static str,
-    metric: Metric,
-    part: Part,
-}
-
-impl Watched {
-    /// Reports rows and metrics that cannot be watched.
-    fn check(self, data: &DatasetFact, label: LabelKind, classes: Option<usize>, context: &mut Context<'_>) {
-        let Watched { key, metric, part } = self;
-        let who = if key == "schedule" { "the schedule" } else { "early stopping" };
-        if !data.parts.contains(&part) {
-            let (name, source) = (part.name(), &data.rows.source);
-            let message = format!("{who} watches the {name} part, which `{source}` does not have");
-            let diagnostic = Diagnostic::new("unknown-part", context.place(key), message);
-            context.report(diagnostic.hint("add it to the source's split"));
-        }
-        if part == Part::Test {
-            let place = context.inside([key.into(), "part".into()]);
-            let hint = "watch the valid part; the test part is for the last evaluation";
-            let message = format!("{who} must not see the test part");
-            context.report(Diagnostic::new("stops-on-test", place, message).hint(hint));
-        }
-        let place = context.inside([key.into(), "metric".into()]);
-        check_metric(metric, label, classes, place, context);
-    }
+    goals
 }
 
 /// Reports rates and unfreezing that mean nothing in this network.
@@ -272,33 +218,6 @@ fn check_schedule(training: &Training, context: &mut Context<'_>) {
     }
 }
 
-/// Reports a metric that is not for labels of this kind, or for that many classes where they are known.
-pub(crate) fn check_metric(
-    metric: Metric,
-    label: LabelKind,
-    classes: Option<usize>,
-    place: Place,
-    context: &mut Context<'_>,
-) {
-    let message = if !metric.fits(label) {
-        let (own, other) = match label {
-            LabelKind::Class => ("numbers", "names classes"),
-            LabelKind::Number => ("classes", "is a number"),
-        };
-        format!("{metric} is for {own}, and the label {other}")
-    } else if classes == Some(2) && metric.needs_more_than_two() {
-        format!("{metric} is for more than two classes")
-    } else if let (Metric::TopK(k), Some(classes)) = (metric, classes)
-        && k as usize >= classes
-    {
-        format!("the class is always among the {k} most likely of {classes}")
-    } else {
-        return;
-    };
-    let hint = format!("there is {}", Metric::names(label, classes).join(", "));
-    context.report(Diagnostic::new("metric-kind", place, message).hint(hint));
-}
-
 /// Reports settings of the optimiser with which nothing trains.
 fn check_optimizer(optimizer: &Optimizer, context: &mut Context<'_>) {
     if let Some((key, message)) = optimizer.problem() {
@@ -312,7 +231,13 @@ fn check_optimizer(optimizer: &Optimizer, context: &mut Context<'_>) {
 }
 
 /// Reports weights by which no rows can be drawn.
-fn check_sample(training: &Training, context: &mut Context<'_>) {
+fn check_sample(training: &Training, label: Option<LabelKind>, context: &mut Context<'_>) {
+    if training.batch.sample.is_some() && label != Some(LabelKind::Class) {
+        let label = label.map_or("the data has several labels", LabelKind::in_words);
+        let message = format!("rows are drawn by the class of the only label: {label}");
+        let place = context.inside(["batch".into(), "sample".into()]);
+        context.report(Diagnostic::new("label-kind", place, message).hint("remove `sample`"));
+    }
     let Some(ClassWeights::ByName(weights)) = &training.batch.sample else { return };
     for (class, weight) in weights {
         if !(*weight >= 0.0 && weight.is_finite()) {

@@ -1,9 +1,13 @@
 //! What `train` and `finetune` have in common: epochs and batches, and all that has a file of its own.
 
+use std::collections::BTreeMap;
+
+use data::LabelKind;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::average::Average;
+use crate::goal::Output;
 use crate::groups::{LayerRate, NoDecay, Thaw};
 use crate::loss::{ClassWeights, Loss};
 use crate::metric::Metric;
@@ -26,6 +30,10 @@ pub struct Training {
     /// What is minimised; by default what the labels call for (`finetune`: what the network was trained with).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub loss: Option<Loss>,
+    /// Several outputs that each learn a label, by name: `outputs = { mood = {}, rating = { weight = 0.5 } }`. What is
+    /// minimised is the sum of their losses, each times its weight. Metrics are measured for every output that they fit.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub outputs: BTreeMap<String, Output>,
     /// What is done to pictures of the training rows, drawn anew in every epoch; no other part is changed. Each picture
     /// is transformed as it is before the crop that its column's chain ends with, and cropped then.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -62,9 +70,9 @@ pub struct Training {
     /// Averages of the weights, which are measured in place of the weights and are the result.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub average: Option<Average>,
-    /// Metrics measured on every part after every epoch; the loss always is.
-    #[serde(default = "metrics")]
-    pub metrics: Vec<Metric>,
+    /// Metrics measured on every part after every epoch, by default what fits the label; the loss always is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub metrics: Option<Vec<Metric>>,
     /// Stop when a metric no longer improves.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub early_stopping: Option<EarlyStopping>,
@@ -174,8 +182,12 @@ impl Training {
             _ => None,
         }
     }
-}
 
-fn metrics() -> Vec<Metric> {
-    vec![Metric::Accuracy, Metric::Auc]
+    /// Metrics that are measured for a label of this kind.
+    pub fn measured(&self, label: LabelKind) -> Vec<Metric> {
+        self.metrics.clone().unwrap_or_else(|| match label {
+            LabelKind::Class | LabelKind::MultiLabel => vec![Metric::Accuracy, Metric::Auc],
+            LabelKind::Number => vec![Metric::Rmse, Metric::Mae, Metric::R2],
+        })
+    }
 }

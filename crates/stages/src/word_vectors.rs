@@ -11,6 +11,7 @@ use serde_json::json;
 
 use crate::check::{Context, Outside};
 use crate::fact::{DatasetFact, Fact, NetworkFact};
+use crate::goal::Goals;
 use crate::table::{Params, Reference, Stage};
 
 /// Reads word vectors of others (GloVe, word2vec, fastText; text or binary, gzipped or not) for the words of a column,
@@ -112,7 +113,7 @@ impl Stage for WordVectors {
             }
             return vec![];
         }
-        let fact = NetworkFact { network, loss: None, fitted: data.fitted };
+        let fact = NetworkFact { network, goals: Goals::new(), fitted: data.fitted };
         vec![("network", Fact::Network(fact)), ("missing", Fact::Plain(ArtifactKind::Table))]
     }
 

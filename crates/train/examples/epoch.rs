@@ -9,7 +9,7 @@ use data::{Dataset, Index, Source, Spec, Split, Step, Table, Tokenize, Transform
 use network::{Input, Network};
 use nn::Module;
 use plan::Progress;
-use stages::{Loss, Target, Training};
+use stages::{Goal, Loss, Target, Training};
 use torch::Device;
 use train::{Job, fit};
 
@@ -23,7 +23,7 @@ fn encode(path: &Path, folder: &Path) -> Result<Dataset, Box<dyn std::error::Err
         vec![Step::Lowercase, Step::Tokenize(Tokenize::Punctuation), Step::Index(index), Step::Clip(555)];
     let spec = Spec {
         columns: BTreeMap::from([("review".to_owned(), chain)]),
-        label: Some("label".to_owned()),
+        label: Some("label".into()),
         ..Spec::default()
     };
     Transform::fit(&table, &parts, &spec)?.apply(&table, &parts, true, None)?.write(folder)?;
@@ -48,6 +48,7 @@ fn flagship(dataset: &Dataset) -> Result<Network, serde_json::Error> {
         inputs: BTreeMap::from([("review".to_owned(), Input::Sequence { vocabulary })]),
         layers: serde_json::from_value(layers)?,
         output: None,
+        outputs: Default::default(),
         frozen: Default::default(),
     })
 }
@@ -74,7 +75,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         dataset: &dataset,
         stored: None,
         training: &training,
-        loss: &Loss::of(Target::Binary),
+        goals: &Goal::only(Loss::of(Target::Binary)),
         seed: 7,
         checkpoint: &checkpoint,
         kept: None,

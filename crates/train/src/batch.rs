@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use data::{Augment, Dataset, ImageBatch, Labels};
 use network::Input;
 use nn::{Column, Inputs, Module};
-use torch::{Device, Tensor, guard};
+use torch::{Device, Kind, Tensor, guard};
 
 use crate::error::Error;
 use crate::stored::Stored;
@@ -65,7 +65,8 @@ impl<'a> Loader<'a> {
         let mut inputs = BTreeMap::new();
         let graph = module.graph();
         let given = |index: usize| stored.is_some_and(|stored| stored.has(&graph.nodes[index].name));
-        let needed = graph.needed(graph.output, given);
+        let results: Vec<usize> = graph.results().into_iter().map(|(_, node)| node).collect();
+        let needed = graph.needed(&results, given);
         let mut largest = 1;
         for (node, needed) in graph.nodes.iter().zip(needed) {
             let name = &node.name;
@@ -158,20 +159,38 @@ impl<'a> Loader<'a> {
         Ok(inputs)
     }
 
-    /// The rows' class indices.
+    /// A label of the rows.
     ///
     /// # Errors
-    /// [`Error::NoLabel`] when there are none.
-    pub(crate) fn labels(&self, rows: &[u32]) -> Result<Vec<u32>, Error> {
-        match self.dataset.label_batch(rows) {
-            Some(Labels::Class(labels)) => Ok(labels.into_iter().map(i32::cast_unsigned).collect()),
-            _ => Err(Error::NoLabel),
-        }
+    /// [`Error::NoLabel`] when there is none.
+    pub(crate) fn labels(&self, label: &str, rows: &[u32]) -> Result<Labels, Error> {
+        self.dataset.label_batch(label, rows).ok_or(Error::NoLabel)
     }
 
-    /// The rows' class indices as a tensor, `[rows]`, `Int64`.
-    pub(crate) fn label_tensor(&self, labels: &[u32]) -> Result<Tensor, Error> {
-        let labels: Vec<i64> = labels.iter().map(|&label| i64::from(label)).collect();
-        Ok(guard(|| Tensor::from_slice(&labels).to_device(self.device))?)
+    /// How much the rows weigh in the loss, `[rows]`, `Float`; none where all weigh the same.
+    pub(crate) fn weights(&self, rows: &[u32]) -> Result<Option<Tensor>, Error> {
+        let Some(weights) = self.dataset.weight_batch(rows) else { return Ok(None) };
+        Ok(Some(guard(|| Tensor::from_slice(&weights).to_device(self.device))?))
+    }
+
+    /// The dataset whose rows are loaded.
+    pub(crate) fn dataset(&self) -> &'a Dataset {
+        self.dataset
+    }
+
+    /// A label of the rows as a loss takes it: class indices `[rows]`, `Int64`; numbers `[rows]` or whether a row has a
+    /// label `[rows, labels]`, `Float`.
+    pub(crate) fn truth(&self, label: &str, rows: &[u32]) -> Result<Tensor, Error> {
+        let labels = self.labels(label, rows)?;
+        Ok(guard(|| {
+            let tensor = match &labels {
+                Labels::Class(classes) => Tensor::from_slice(classes).to_kind(Kind::Int64),
+                Labels::MultiLabel { width, flags } => {
+                    Tensor::from_slice(flags).reshape([-1, *width as i64]).to_kind(Kind::Float)
+                }
+                Labels::Number(numbers) => Tensor::from_slice(numbers),
+            };
+            tensor.to_device(self.device)
+        })?)
     }
 }

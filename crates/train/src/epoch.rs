@@ -12,6 +12,7 @@ use crate::ahead::Ahead;
 use crate::error::Error;
 use crate::evaluate::by_name;
 use crate::fit::{Job, PartMetrics, Watch, tell};
+use crate::head::Head;
 use crate::learner::Learner;
 use crate::optimizer::Optimizer;
 use crate::run::Run;
@@ -53,7 +54,7 @@ impl Run<'_> {
         let Job { training, seed, .. } = self.job;
         let clock = Instant::now();
         let mut reported = clock;
-        let mut ledger = Ledger { epoch, ..Ledger::default() };
+        let mut ledger = self.ledger(epoch);
         let mut done = 0;
         for (step, rows) in (1..).zip(groups) {
             learner.optimizer.set_rates(|lr| self.rates.at(lr, epoch - 1, step as usize - 1, plateau));
@@ -78,9 +79,19 @@ impl Run<'_> {
                 return Err(ledger.diverged(groups.len(), f64::NAN));
             }
         }
-        let metrics = by_name(&self.metrics, &self.criterion, &ledger.logits, &ledger.labels);
+        let metrics = self.measured(&ledger)?;
         let seconds = clock.elapsed().as_secs_f64();
         Ok((BTreeMap::from([(Part::Train.name().to_owned(), metrics)]), seconds))
+    }
+
+    /// An empty ledger of an epoch.
+    pub(crate) fn ledger(&self, epoch: usize) -> Ledger {
+        Ledger { epoch, outputs: vec![vec![]; self.heads.len()], ..Ledger::default() }
+    }
+
+    /// The loss and the metrics of what was entered, by name.
+    pub(crate) fn measured(&self, ledger: &Ledger) -> Result<BTreeMap<String, f64>, Error> {
+        by_name(&self.heads, &ledger.outputs, &self.loader, &ledger.rows)
     }
 
     /// The rows of every step of an epoch.
@@ -106,25 +117,57 @@ impl Run<'_> {
         [seed, epoch, step]: [u64; 3],
         ledger: &mut Ledger,
     ) -> Result<BTreeMap<String, Gradient>, Error> {
-        let whole = self.criterion.weight_of(&self.loader.labels(rows)?);
+        let whole = self.weights_of(rows)?;
         let mut gradients = BTreeMap::new();
         for (nth, batch) in (0..).zip(rows.chunks(self.size)) {
             let inputs = next(batch)?;
-            let labels = self.loader.labels(batch)?;
             self.catch_up(&mut learner.optimizer, &inputs)?;
             let place = [epoch, step, nth];
             let draw = Draws::new(seed, "step", if nth == 0 { &place[..2] } else { &place }).u64();
             let pass = self.module.train(&inputs, draw)?;
-            let mut loss = self.criterion.loss(&pass.output, &self.loader.label_tensor(&labels)?)?;
-            ledger.enter(step as usize, &pass.output, &loss, &labels)?;
-            if batch.len() < rows.len() {
-                let own = self.criterion.weight_of(&labels);
-                loss = guard(|| loss * if whole > 0.0 { own / whole } else { 0.0 })?;
-            }
+            let loss = self.loss(&pass.outputs, batch, (batch.len() < rows.len()).then_some(&whole[..]))?;
+            ledger.enter(step as usize, &pass.outputs, &loss, batch)?;
             let loss = learner.scaled(loss)?;
             nn::add_gradients(&mut gradients, self.module.gradients(&pass, &loss)?)?;
         }
         Ok(gradients)
+    }
+
+    /// The loss of a batch: the sum over the outputs. Each is a mean over rows that weigh `whole` together, of which the
+    /// batch's are a share.
+    pub(crate) fn loss(
+        &self,
+        outputs: &[Tensor],
+        batch: &[u32],
+        whole: Option<&[f64]>,
+    ) -> Result<Tensor, Error> {
+        let weights = self.loader.weights(batch)?;
+        let own = whole.map(|_| self.weights_of(batch)).transpose()?;
+        let mut sum: Option<Tensor> = None;
+        for (at, (head, output)) in self.heads.iter().zip(outputs).enumerate() {
+            let truth = self.loader.truth(&head.label, batch)?;
+            let mut loss = head.criterion.loss(output, &truth, weights.as_ref())?;
+            if let (Some(whole), Some(own)) = (whole, &own) {
+                loss = guard(|| loss * if whole[at] > 0.0 { own[at] / whole[at] } else { 0.0 })?;
+            }
+            if head.weight != 1.0 {
+                loss = guard(|| loss * head.weight)?;
+            }
+            sum = Some(match sum {
+                Some(sum) => guard(|| sum + loss)?,
+                None => loss,
+            });
+        }
+        sum.ok_or(Error::NoLabel)
+    }
+
+    /// What rows weigh together in the loss of each output.
+    fn weights_of(&self, rows: &[u32]) -> Result<Vec<f64>, Error> {
+        let weights = self.job.dataset.weight_batch(rows);
+        let of = |head: &Head| {
+            Ok(head.criterion.weight_of(&self.loader.labels(&head.label, rows)?, weights.as_deref()))
+        };
+        self.heads.iter().map(of).collect()
     }
 
     /// Brings the table rows that a batch looks at up to date.
@@ -148,34 +191,39 @@ pub(crate) struct Ledger {
     /// The learning rate of the step that is entered.
     rate: f64,
     pending: Vec<Pending>,
-    pub(crate) logits: Vec<f32>,
-    pub(crate) labels: Vec<u32>,
+    /// Of each output, row after row.
+    outputs: Vec<Vec<f32>>,
+    /// The rows that they are of.
+    rows: Vec<u32>,
 }
 
 /// What a pass gave.
 struct Pending {
     step: usize,
     rate: f64,
-    logits: Tensor,
+    outputs: Vec<Tensor>,
     loss: Tensor,
 }
 
 impl Ledger {
-    fn enter(&mut self, step: usize, logits: &Tensor, loss: &Tensor, labels: &[u32]) -> Result<(), Error> {
+    fn enter(&mut self, step: usize, outputs: &[Tensor], loss: &Tensor, rows: &[u32]) -> Result<(), Error> {
         let due = if loss.device() == Device::Cpu { 1 } else { LOOK };
-        self.labels.extend_from_slice(labels);
-        let (logits, loss) = guard(|| (logits.detach(), loss.detach()))?;
-        self.pending.push(Pending { step, rate: self.rate, logits, loss });
+        self.rows.extend_from_slice(rows);
+        let outputs = guard(|| outputs.iter().map(Tensor::detach).collect())?;
+        let loss = guard(|| loss.detach())?;
+        self.pending.push(Pending { step, rate: self.rate, outputs, loss });
         if self.pending.len() >= due { self.look() } else { Ok(()) }
     }
 
     pub(crate) fn look(&mut self) -> Result<(), Error> {
-        for Pending { step, rate, logits, loss } in std::mem::take(&mut self.pending) {
+        for Pending { step, rate, outputs, loss } in std::mem::take(&mut self.pending) {
             let value = guard(|| loss.double_value(&[]))?;
             if !value.is_finite() {
                 return Err(Error::Diverged { epoch: self.epoch, step, rate, value });
             }
-            self.logits.extend(values::floats(&logits)?);
+            for (all, output) in self.outputs.iter_mut().zip(&outputs) {
+                all.extend(values::floats(output)?);
+            }
         }
         Ok(())
     }

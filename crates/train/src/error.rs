@@ -3,7 +3,7 @@
 use std::io;
 use std::path::PathBuf;
 
-use data::Part;
+use data::{LabelKind, Part};
 
 /// What can go wrong while training, evaluating and predicting.
 #[derive(Debug, thiserror::Error)]
@@ -44,9 +44,20 @@ pub enum Error {
     /// A part has no rows.
     #[error("the data has no rows in part `{}`", .0.name())]
     NoRows(Part),
-    /// The rows have no label, or one of numbers.
-    #[error("the data has no class label to train on")]
+    /// The rows have no label.
+    #[error("the data has no label to train on")]
     NoLabel,
+    /// An output learns nothing.
+    #[error("nothing says what the output `{0}` of the network learns")]
+    NoGoal(String),
+    /// The loss is for another kind of label.
+    #[error("{loss} is not for {}", .label.in_words())]
+    OtherLabel {
+        /// The loss.
+        loss: &'static str,
+        /// What the label is.
+        label: LabelKind,
+    },
     /// The network's result does not fit the loss.
     #[error("{loss} does not take a network result of shape {shape:?}")]
     Width {

@@ -6,16 +6,16 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use data::{Dataset, Part, RowValuesWriter};
-use metrics::{Classes, Predictions};
+use data::{Dataset, Labels, Part, RowValuesWriter};
+use metrics::{Classes, MultiLabel, Numbers, Predictions};
 use nn::Module;
-use stages::{Loss, Metric};
+use stages::{Goals, Metric};
 use torch::values;
 
 use crate::ahead::Ahead;
 use crate::batch::Loader;
-use crate::criterion::Criterion;
 use crate::error::Error;
+use crate::head::Head;
 use crate::stored::Stored;
 
 /// Rows of a batch at most, its steps, padding included, and the floats of its largest node.
@@ -59,7 +59,19 @@ pub(crate) fn each<T>(
     })
 }
 
-/// Logits of `rows`, `[rows, width]` row-major in the order of `rows`, and the width. What is `stored` is not computed.
+/// What one of a network's outputs says of rows.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Predicted {
+    /// The output's name; the only one is called "".
+    pub output: String,
+    /// `[rows, width]`, row-major.
+    pub values: Vec<f32>,
+    /// Values a row.
+    pub width: usize,
+}
+
+/// What the output says of `rows`, `[rows, width]` row-major in the order of `rows`, and the width; of several outputs
+/// the first. What is `stored` is not computed.
 ///
 /// # Errors
 /// When the data lacks a column, the network's result is not one vector a row, and what libtorch refuses.
@@ -69,26 +81,46 @@ pub fn predict(
     rows: &[u32],
     stored: Option<&Stored>,
 ) -> Result<(Vec<f32>, usize), Error> {
-    logits(module, &Loader::new(module, dataset, stored)?, rows)
+    let mut all = predict_all(module, dataset, rows, stored)?;
+    let first = all.swap_remove(0);
+    Ok((first.values, first.width))
 }
 
-pub(crate) fn logits(module: &Module, loader: &Loader<'_>, rows: &[u32]) -> Result<(Vec<f32>, usize), Error> {
-    let graph = module.graph();
-    let width = vector_width(module, graph.output)?;
-    let mut all = vec![0.0; rows.len() * width];
+/// What each output says of `rows`.
+///
+/// # Errors
+/// As [`predict`].
+pub fn predict_all(
+    module: &Module,
+    dataset: &Dataset,
+    rows: &[u32],
+    stored: Option<&Stored>,
+) -> Result<Vec<Predicted>, Error> {
+    outputs(module, &Loader::new(module, dataset, stored)?, rows)
+}
+
+fn outputs(module: &Module, loader: &Loader<'_>, rows: &[u32]) -> Result<Vec<Predicted>, Error> {
+    let results = module.graph().results();
+    let empty = |(output, node): (&str, usize)| {
+        let width = vector_width(module, node)?;
+        Ok(Predicted { output: output.to_owned(), values: vec![0.0; rows.len() * width], width })
+    };
+    let mut all = results.into_iter().map(empty).collect::<Result<Vec<Predicted>, Error>>()?;
     each(
         loader,
         rows,
-        |inputs| module.forward(inputs),
-        |batch, result| {
-            let found = values::floats(result)?;
-            for (&at, row) in batch.iter().zip(found.chunks_exact(width)) {
-                all[at * width..(at + 1) * width].copy_from_slice(row);
+        |inputs| module.forward_results(inputs),
+        |batch, results| {
+            for (Predicted { values, width, .. }, result) in all.iter_mut().zip(results) {
+                let found = values::floats(result)?;
+                for (&at, row) in batch.iter().zip(found.chunks_exact(*width)) {
+                    values[at * *width..(at + 1) * *width].copy_from_slice(row);
+                }
             }
             Ok(())
         },
     )?;
-    Ok((all, width))
+    Ok(all)
 }
 
 /// Units of a node that gives one vector a row.
@@ -135,47 +167,68 @@ pub fn evaluate(
     module: &Module,
     dataset: &Dataset,
     part: Part,
-    loss: &Loss,
+    goals: &Goals,
     wanted: &[Metric],
 ) -> Result<BTreeMap<String, f64>, Error> {
     let rows = dataset.rows_of(Some(part));
     if rows.is_empty() {
         return Err(Error::NoRows(part));
     }
-    let width = vector_width(module, module.graph().output)?;
-    let criterion = Criterion::of(loss, width, dataset.description())?;
-    measured(module, &Loader::new(module, dataset, None)?, &rows, &criterion, wanted)
+    let heads = Head::all(module, dataset, goals, &|_| wanted.to_vec())?;
+    measured(module, &Loader::new(module, dataset, None)?, &rows, &heads)
 }
 
 pub(crate) fn measured(
     module: &Module,
     loader: &Loader<'_>,
     rows: &[u32],
-    criterion: &Criterion,
-    wanted: &[Metric],
+    heads: &[Head],
 ) -> Result<BTreeMap<String, f64>, Error> {
-    let labels = loader.labels(rows)?;
-    let (logits, _) = logits(module, loader, rows)?;
-    Ok(by_name(wanted, criterion, &logits, &labels))
+    let outputs: Vec<Vec<f32>> =
+        outputs(module, loader, rows)?.into_iter().map(|output| output.values).collect();
+    by_name(heads, &outputs, loader, rows)
 }
 
-/// The loss and the wanted metrics by name.
+/// The loss and the wanted metrics by name, given what each output said of `rows`. Rows' own weights are of the loss
+/// alone; of several outputs it is the sum, each times its weight.
 pub(crate) fn by_name(
-    wanted: &[Metric],
-    criterion: &Criterion,
-    logits: &[f32],
-    labels: &[u32],
-) -> BTreeMap<String, f64> {
-    let width = logits.len().checked_div(labels.len()).unwrap_or(1);
-    let predictions = Predictions::Classes(Classes::new(logits, width, labels));
-    std::iter::once(&Metric::Loss)
-        .chain(wanted)
-        .filter_map(|&metric| {
-            let value = match metric {
-                Metric::Loss => criterion.mean(logits, labels)?,
-                _ => predictions.measure(metric)?,
-            };
-            Some((metric.name(), value))
-        })
-        .collect()
+    heads: &[Head],
+    outputs: &[Vec<f32>],
+    loader: &Loader<'_>,
+    rows: &[u32],
+) -> Result<BTreeMap<String, f64>, Error> {
+    let weights = loader.dataset().weight_batch(rows);
+    let mut found = BTreeMap::new();
+    let mut sum = Some(0.0);
+    for (head, output) in heads.iter().zip(outputs) {
+        let labels = loader.labels(&head.label, rows)?;
+        let loss = head.criterion.mean(output, &labels, weights.as_deref());
+        sum = sum.zip(loss).map(|(sum, loss)| sum + head.weight * loss);
+        found.extend(loss.map(|loss| (head.name(Metric::Loss), loss)));
+        let said = said(output, &labels);
+        for &metric in head.metrics.iter().filter(|metric| **metric != Metric::Loss) {
+            found.extend(said.measure(metric).map(|value| (head.name(metric), value)));
+        }
+    }
+    found.extend(sum.map(|sum| (Metric::Loss.name(), sum)));
+    Ok(found)
+}
+
+/// A network's `outputs` `[rows, width]` beside what is true.
+fn said<'a>(outputs: &'a [f32], labels: &Labels) -> Predictions<'a> {
+    let width = outputs.len().checked_div(labels.len()).unwrap_or(1);
+    match labels {
+        Labels::Class(classes) => {
+            let classes: Vec<u32> = classes.iter().copied().map(i32::cast_unsigned).collect();
+            Predictions::Classes(Classes::new(outputs, width, classes))
+        }
+        Labels::MultiLabel { flags, .. } => {
+            let truth: Vec<bool> = flags.iter().map(|flag| *flag == 1).collect();
+            Predictions::MultiLabel(MultiLabel::new(outputs, width, truth))
+        }
+        Labels::Number(numbers) => {
+            let double = |values: &[f32]| values.iter().map(|&value| f64::from(value)).collect();
+            Predictions::Numbers(Numbers { values: double(outputs), truth: double(numbers) })
+        }
+    }
 }

@@ -7,7 +7,6 @@ use plan::Progress;
 use serde::{Deserialize, Serialize};
 
 use crate::checkpoint::Checkpoint;
-use crate::epoch::Ledger;
 use crate::error::Error;
 use crate::fit::{Watch, tell};
 use crate::learner::Learner;
@@ -82,7 +81,7 @@ impl Run<'_> {
                 }
             };
             learner.optimizer.set_rate(rate);
-            let mut ledger = Ledger::default();
+            let mut ledger = self.ledger(0);
             let mut next = |rows: &[u32]| self.loader.augmented(rows, self.augment(0));
             let place = [self.job.seed, 0, step];
             let gradients = match self.accumulate(learner, rows, &mut next, place, &mut ledger) {
@@ -92,7 +91,7 @@ impl Run<'_> {
             if ledger.look().is_err() {
                 break;
             }
-            let Some(loss) = self.criterion.mean(&ledger.logits, &ledger.labels) else { break };
+            let Some(loss) = self.measured(&ledger)?.remove("loss") else { break };
             learner.step(&self.module, gradients)?;
             test.observe(rate, loss);
             let (phase, unit) = ("learning rate".to_owned(), "steps".to_owned());

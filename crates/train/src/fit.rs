@@ -8,7 +8,7 @@ use data::{Dataset, Part};
 use nn::Module;
 use plan::Progress;
 use serde::{Deserialize, Serialize};
-use stages::{Loss, Training};
+use stages::{Goals, Training};
 use torch::{Tensor, keep_freed_memory, set_threads};
 
 use crate::checkpoint::{Checkpoint, Checkpoints, Tensors};
@@ -33,8 +33,8 @@ pub struct Job<'a> {
     pub stored: Option<&'a Stored>,
     /// Epochs, batches, optimiser, metrics.
     pub training: &'a Training,
-    /// What is minimised.
-    pub loss: &'a Loss,
+    /// What each output learns.
+    pub goals: &'a Goals,
     /// Every draw is a function of this.
     pub seed: u64,
     /// A folder of this training alone; it may hold the checkpoint of an interrupted run.

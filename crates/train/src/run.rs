@@ -2,21 +2,21 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use data::{Augment, Draws, Order, Part};
+use data::{Augment, Draws, LABEL, Order, Part};
 use images::Chain;
 use network::Graph;
 use nn::Module;
 use plan::Progress;
-use stages::{Metric, Moves, Precision, Target, Training};
+use stages::{Moves, Precision, Training};
 use torch::{Kind, weights};
 
 use crate::average::Averaged;
 use crate::batch::Loader;
 use crate::checkpoint::Tensors;
-use crate::criterion::Criterion;
 use crate::error::Error;
-use crate::evaluate::{measured, vector_width};
+use crate::evaluate::measured;
 use crate::fit::{EpochRecord, Job, PartMetrics, State, Watch, tell};
+use crate::head::Head;
 use crate::sample::Sampler;
 use crate::schedule::Rates;
 
@@ -35,8 +35,8 @@ pub(crate) struct Run<'a> {
     pub(crate) size: usize,
     /// How training rows are drawn, where it is not each of them once an epoch.
     pub(crate) sampler: Option<Sampler>,
-    pub(crate) metrics: Vec<Metric>,
-    pub(crate) criterion: Criterion,
+    /// The network's results in their order.
+    pub(crate) heads: Vec<Head>,
     pub(crate) rates: Rates<'a>,
     /// What is done to pictures of the training rows.
     augment: Option<Chain>,
@@ -53,16 +53,12 @@ impl<'a> Run<'a> {
         let train = job.dataset.rows_of(split.then_some(Part::Train));
         let valid = job.dataset.rows_of(Some(Part::Valid));
         let early = job.training.early_stopping.as_ref();
-        let watched = [
-            early.map(|own| (own.metric, own.part)),
-            job.training.plateau().map(|own| (own.metric, own.part)),
-        ];
-        let mut metrics = job.training.metrics.clone();
+        let plateau = job.training.plateau();
+        let watched = [early.map(|own| (own.metric, own.part)), plateau.map(|own| (own.metric, own.part))];
         if train.is_empty() {
             return Err(Error::NoRows(Part::Train));
         }
-        for (metric, part) in watched.into_iter().flatten() {
-            metrics.push(metric);
+        for part in watched.iter().flatten().map(|(_, part)| part) {
             match part {
                 Part::Valid if valid.is_empty() => return Err(Error::NoRows(Part::Valid)),
                 Part::Test => {
@@ -71,20 +67,19 @@ impl<'a> Run<'a> {
                 _ => {}
             }
         }
-        let width = vector_width(&module, module.graph().output)?;
-        let room = match job.loss.target() {
-            Target::Binary => 2,
-            Target::Multiclass => width,
+        let wanted = |kind| {
+            let mut metrics = job.training.measured(kind);
+            metrics.extend(watched.iter().flatten().map(|(metric, _)| *metric));
+            metrics
         };
-        let classes = job.dataset.description().label.as_ref().map_or(0, |label| label.classes.len());
-        if classes > room {
-            return Err(Error::Classes { classes, room });
-        }
-        let criterion = Criterion::of(job.loss, width, job.dataset.description())?;
-        let sample = job.training.batch.sample.as_ref();
-        let labels = loader.labels(&train)?;
-        let sampler = sample.map(|weights| Sampler::of(weights, &train, &labels, job.dataset.description()));
-        let sampler = sampler.transpose()?;
+        let heads = Head::all(&module, job.dataset, job.goals, &wanted)?;
+        let sampler = match &job.training.batch.sample {
+            Some(weights) => {
+                let labels = loader.labels(LABEL, &train)?;
+                Some(Sampler::of(weights, &train, &labels, job.dataset.description())?)
+            }
+            None => None,
+        };
         let augment = match job.training.augment.as_slice() {
             [] => None,
             transforms => {
@@ -106,8 +101,7 @@ impl<'a> Run<'a> {
             valid,
             size: 1,
             sampler,
-            metrics,
-            criterion,
+            heads,
             rates,
             augment,
         })
@@ -132,8 +126,8 @@ impl<'a> Run<'a> {
 
     /// What a checkpoint must be of to be gone on from.
     pub(crate) fn identity(&self) -> Result<String, Error> {
-        let Job { dataset, training, loss, seed, .. } = self.job;
-        let all = (self.module.network(), training.way(), loss, seed, dataset.description());
+        let Job { dataset, training, goals, seed, .. } = self.job;
+        let all = (self.module.network(), training.way(), goals, seed, dataset.description());
         let text = serde_json::to_vec(&all).map_err(|error| Error::Setting(error.to_string()))?;
         Ok(blake3::hash(&text).to_hex().to_string())
     }
@@ -161,7 +155,7 @@ impl<'a> Run<'a> {
         for part in parts {
             let rows = if *part == Part::Train { &self.train } else { &self.valid };
             if !rows.is_empty() {
-                let metrics = measured(&self.module, &self.loader, rows, &self.criterion, &self.metrics)?;
+                let metrics = measured(&self.module, &self.loader, rows, &self.heads)?;
                 found.insert(part.name().to_owned(), metrics);
             }
         }

@@ -1,6 +1,6 @@
 //! Training rows drawn at random by their class.
 
-use data::{Description, Draws};
+use data::{Description, Draws, Labels};
 use stages::ClassWeights;
 
 use crate::criterion::{by_class, trained};
@@ -20,15 +20,23 @@ impl Sampler {
     ///
     /// # Errors
     /// [`Error::UnknownClass`] when a weight is for a class that there is not, [`Error::Setting`] when no row weighs
-    /// anything.
+    /// anything or rows have no class.
     pub(crate) fn of(
         weights: &ClassWeights,
         rows: &[u32],
-        labels: &[u32],
+        labels: &Labels,
         data: &Description,
     ) -> Result<Self, Error> {
+        let Labels::Class(labels) = labels else {
+            return Err(Error::Setting("rows are drawn by their class, and the label names none".to_owned()));
+        };
+        let labels: Vec<u32> = labels.iter().copied().map(i32::cast_unsigned).collect();
         let names = data.label.as_ref().map_or(&[][..], |label| &label.classes);
-        Sampler::new(&by_class(weights, names, trained(data))?, rows, labels)
+        Sampler::new(
+            &by_class(weights, names, trained(data).map_or(&[][..], |part| &part.classes))?,
+            rows,
+            &labels,
+        )
     }
 
     fn new(weights: &[f64], rows: &[u32], labels: &[u32]) -> Result<Self, Error> {

@@ -142,7 +142,7 @@ impl Plateau {
     /// Takes an epoch's metrics in. A metric that is not defined is no improvement.
     pub(crate) fn observe(&mut self, own: &OnPlateau, record: &EpochRecord) {
         let part = record.metrics.get(own.part.name());
-        let value = part.and_then(|metrics| metrics.get(&own.metric.name())).copied();
+        let value = part.and_then(|metrics| metrics.get(&own.measure().to_string())).copied();
         let improved = match (value, self.best) {
             (None, _) => false,
             (Some(_), None) => true,

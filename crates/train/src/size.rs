@@ -57,8 +57,7 @@ impl Run<'_> {
             .map(|weights| guard(|| weights.detach().zeros_like()));
         let beside = beside.collect::<Result<_, _>>()?;
         let pass = self.module.train(&self.loader.inputs(rows)?, 0)?;
-        let labels = self.loader.label_tensor(&self.loader.labels(rows)?)?;
-        let loss = self.criterion.loss(&pass.output, &labels)?;
+        let loss = self.loss(&pass.outputs, rows, None)?;
         Ok((self.module.gradients(&pass, &loss)?.into_values().collect(), beside))
     }
 }

@@ -19,7 +19,7 @@ impl Stopping {
     /// Takes an epoch's metrics in; says whether it is the best so far. A metric that is not defined is no improvement.
     pub(crate) fn observe(&mut self, settings: &EarlyStopping, record: &EpochRecord) -> bool {
         let part = record.metrics.get(settings.part.name());
-        let value = part.and_then(|metrics| metrics.get(&settings.metric.name())).copied();
+        let value = part.and_then(|metrics| metrics.get(&settings.measure().to_string())).copied();
         let improved = match (value, self.best) {
             (None, _) => false,
             (Some(_), None) => true,
@@ -51,8 +51,14 @@ mod tests {
     use super::*;
 
     fn epochs(metric: Metric, min_delta: f64, values: &[f64]) -> (Vec<bool>, Option<usize>) {
-        let settings =
-            EarlyStopping { patience: 2, metric, part: Part::Valid, min_delta, restore_best: true };
+        let settings = EarlyStopping {
+            patience: 2,
+            metric,
+            output: None,
+            part: Part::Valid,
+            min_delta,
+            restore_best: true,
+        };
         let mut stopping = Stopping::default();
         let mut improved = vec![];
         for (epoch, &value) in (1..).zip(values) {

@@ -7,15 +7,15 @@ use std::fs;
 use std::ops::ControlFlow;
 use std::path::Path;
 
-use data::{Dataset, Index, Part, Source, Spec, Split, Step, Table, Tokenize, Transform};
+use data::{Dataset, Index, LabelKind, Part, Source, Spec, Split, Step, Table, Tokenize, Transform};
 use network::{Input, Network};
 use nn::Module;
 use plan::Progress;
 use serde_json::{Value, json};
-use stages::{Loss, Metric, Target, Training};
+use stages::{Goal, Loss, Metric, Target, Training};
 use tempfile::TempDir;
 use torch::{Device, Tensor, values};
-use train::{Error, Fitted, Job, Stored, evaluate, features, fit, predict, store};
+use train::{Error, Fitted, Job, Stored, evaluate, features, fit, predict, standardize, store};
 
 /// Reviews of random words; one with more `good` than `bad` is positive.
 fn dataset(folder: &Path, rows: usize, split: Option<Split>) -> Dataset {
@@ -59,6 +59,7 @@ fn network(dataset: &Dataset) -> Network {
         inputs: BTreeMap::from([("text".to_owned(), Input::Sequence { vocabulary })]),
         layers: serde_json::from_value(layers).unwrap(),
         output: None,
+        outputs: Default::default(),
         frozen: Default::default(),
     }
 }
@@ -119,7 +120,7 @@ impl Setup {
             dataset: &self.dataset,
             stored: self.stored.as_ref(),
             training,
-            loss: &Loss::of(Target::Binary),
+            goals: &Goal::only(Loss::of(Target::Binary)),
             seed: 5,
             checkpoint: &checkpoint,
             kept: kept.as_deref(),
@@ -180,7 +181,13 @@ fn a_problem_that_can_be_learnt_is_learnt() {
 
     // an evaluation afterwards sees the same numbers
     let metrics = [Metric::Accuracy, Metric::Auc];
-    let again = evaluate(&fitted.module, &setup.dataset, Part::Valid, &Loss::of(Target::Binary), &metrics);
+    let again = evaluate(
+        &fitted.module,
+        &setup.dataset,
+        Part::Valid,
+        &Goal::only(Loss::of(Target::Binary)),
+        &metrics,
+    );
     assert_eq!(again.unwrap(), fitted.history[8].metrics["valid"]);
 }
 
@@ -380,7 +387,9 @@ fn early_stopping_restores_the_best() {
     let best = (0..losses.len()).min_by(|&a, &b| losses[a].total_cmp(&losses[b])).unwrap();
     assert_eq!(fitted.epoch, best + 1);
     assert_eq!(losses.len(), best + 1 + 3, "{losses:?}");
-    let kept = evaluate(&fitted.module, &setup.dataset, Part::Valid, &Loss::of(Target::Binary), &[]).unwrap();
+    let kept =
+        evaluate(&fitted.module, &setup.dataset, Part::Valid, &Goal::only(Loss::of(Target::Binary)), &[])
+            .unwrap();
     assert_eq!(kept["loss"], losses[best]);
 }
 
@@ -606,7 +615,8 @@ fn averages_are_measured_and_resume_to_the_same_bits() {
         let kind = average["kind"].as_str().unwrap();
         let whole = setup.fit(&training, &format!("{kind}-whole"), 2, &mut on).unwrap();
         // the kept weights are those that were measured
-        let kept = evaluate(&whole.module, &setup.dataset, Part::Valid, &Loss::of(Target::Binary), &[]);
+        let kept =
+            evaluate(&whole.module, &setup.dataset, Part::Valid, &Goal::only(Loss::of(Target::Binary)), &[]);
         let measured = whole.history[whole.epoch].metrics["valid"]["loss"];
         assert_eq!(kept.unwrap()["loss"], measured);
         for stop in 1..=4 {
@@ -625,7 +635,8 @@ fn averages_are_measured_and_resume_to_the_same_bits() {
         plain.early_stopping = None;
         let last = setup.fit(&plain, &format!("{kind}-last"), 1, &mut on).unwrap();
         assert_same_bits(&setup.fit(&plain, &format!("{kind}-last"), 1, &mut on).unwrap(), &last);
-        let kept = evaluate(&last.module, &setup.dataset, Part::Valid, &Loss::of(Target::Binary), &[]);
+        let kept =
+            evaluate(&last.module, &setup.dataset, Part::Valid, &Goal::only(Loss::of(Target::Binary)), &[]);
         assert_eq!(kept.unwrap()["loss"], last.history[4].metrics["valid"]["loss"]);
     }
 }
@@ -772,5 +783,81 @@ fn a_found_rate_learns_and_resumes_to_the_same_bits() {
         assert!(!tested);
         assert_same_bits(&resumed, &whole);
         assert_eq!(resumed.rate.as_ref(), Some(&found));
+    }
+}
+
+/// Prices around 500 that follow from age, but for 1 more or less.
+fn prices(folder: &Path) -> Dataset {
+    let mut draws = data::Draws::new(4, "test", &[]);
+    let mut text = "age,price\n".to_owned();
+    for row in 0..200 {
+        let age = draws.below(80);
+        text += &format!("{age},{}\n", 399.0 + 2.5 * age as f64 + f64::from(row % 3));
+    }
+    fs::write(folder.join("prices.csv"), text).unwrap();
+    let split = Some(Split { train: Some(0.7), valid: Some(0.3), ..Split::default() });
+    let source = Source { split, ..Source::new("prices.csv") };
+    let table = Table::read(&folder.join("prices.csv"), &source).unwrap();
+    let parts = data::assign(&table, &source, 1).unwrap();
+    let spec = Spec {
+        columns: BTreeMap::from([("age".into(), vec![Step::Number, Step::Standardize])]),
+        label: Some("price".into()),
+        label_kind: LabelKind::Number,
+        ..Spec::default()
+    };
+    let transform = Transform::fit(&table, &parts, &spec).unwrap();
+    transform.apply(&table, &parts, true, None).unwrap().write(folder).unwrap();
+    Dataset::open(folder).unwrap()
+}
+
+#[test]
+fn numbers_are_learnt_in_their_own_units() {
+    let folder = tempfile::tempdir().unwrap();
+    let dataset = prices(folder.path());
+    let layers = json!([{ "name": "output", "kind": "dense", "units": 1 }]);
+    let columns = BTreeMap::from([("age".to_owned(), Input::Number)]);
+    let network = Network::new(columns, serde_json::from_value(layers).unwrap()).label_scaled("");
+    let module = Module::new(&network, 5, Device::Cpu).unwrap();
+    standardize(&module, &Goal::only(Loss::of(Target::Number)), &dataset).unwrap();
+
+    let train: Vec<f64> = match dataset.label_batch(data::LABEL, &dataset.rows_of(Some(Part::Train))) {
+        Some(data::Labels::Number(prices)) => prices.into_iter().map(f64::from).collect(),
+        _ => panic!("prices are numbers"),
+    };
+    let mean = train.iter().sum::<f64>() / train.len() as f64;
+    let scale = |name: &str| module.tensor(name).unwrap().double_value(&[0]);
+    assert!((scale("output-scale.mean") - mean).abs() < 1e-3);
+    assert!((50.0..70.0).contains(&scale("output-scale.deviation")), "{}", scale("output-scale.deviation"));
+
+    for (name, loss) in [("mse", json!("mse")), ("huber", json!({ "kind": "huber", "delta": 0.5 }))] {
+        let goals = Goal::only(serde_json::from_value(loss).unwrap());
+        let training = training(json!({
+            "epochs": 60,
+            "optimizer": { "kind": "adam", "lr": 3e-2 },
+            "early-stopping": { "patience": 60, "metric": "rmse" },
+        }));
+        let module = Module::with_weights(&network, &module.weights().unwrap(), Device::Cpu).unwrap();
+        let checkpoint = folder.path().join(name);
+        let job = Job {
+            stored: None,
+            dataset: &dataset,
+            training: &training,
+            goals: &goals,
+            seed: 5,
+            checkpoint: &checkpoint,
+            kept: None,
+            threads: 1,
+        };
+        let fitted = fit(module, job, &mut on).unwrap();
+        let valid = &fitted.history[fitted.epoch].metrics["valid"];
+        assert!(valid["rmse"] < 1.2 && valid["r2"] > 0.999, "{name}: {valid:?}");
+        // In deviations, not in the label's units.
+        let deviation = fitted.module.tensor("output-scale.deviation").unwrap().double_value(&[0]);
+        let half = if name == "huber" { 0.5 } else { 1.0 };
+        let loss = half * (valid["rmse"] / deviation).powi(2);
+        assert!((valid["loss"] / loss - 1.0).abs() < 1e-6, "{name}: {valid:?}");
+        let rows = dataset.rows_of(Some(Part::Valid));
+        let (prices, _) = predict(&fitted.module, &dataset, &rows, None).unwrap();
+        assert!(prices.iter().all(|price| (390.0..610.0).contains(price)), "{prices:?}");
     }
 }

@@ -1,9 +1,12 @@
 //! Losses and their gradients against PyTorch and torchvision; `losses.py` makes the numbers.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use data::Labels;
 use serde::Deserialize;
 use serde_json::json;
-use stages::Loss;
-use torch::{Tensor, values};
+use stages::{Loss, Target};
+use torch::{Kind, Tensor, values};
 use train::{Criterion, Error};
 
 #[derive(Deserialize)]
@@ -14,13 +17,42 @@ struct Case {
     counts: Vec<u64>,
     logits: Vec<f32>,
     width: usize,
-    labels: Vec<u32>,
+    labels: serde_json::Value,
+    #[serde(default)]
+    unit: Option<f64>,
+    #[serde(default)]
+    weights: Option<Vec<f32>>,
     value: f64,
     gradient: Vec<f64>,
 }
 
 fn near(found: f64, expected: f64) -> bool {
-    (found - expected).abs() <= 1e-6 * expected.abs().max(1.0)
+    (found - expected).abs() <= 2e-6 * expected.abs().max(1.0)
+}
+
+impl Case {
+    fn labels(&self) -> Labels {
+        let values = self.labels.clone();
+        match (self.loss.target(self.width), self.labels[0].is_array()) {
+            (Target::Number, _) => Labels::Number(serde_json::from_value(values).unwrap()),
+            (_, false) => Labels::Class(serde_json::from_value(values).unwrap()),
+            (_, true) => {
+                let flags: Vec<Vec<u8>> = serde_json::from_value(values).unwrap();
+                Labels::MultiLabel { width: self.width, flags: flags.concat() }
+            }
+        }
+    }
+}
+
+/// Labels as a loss takes them.
+fn truth(labels: &Labels) -> Tensor {
+    match labels {
+        Labels::Class(classes) => Tensor::from_slice(classes).to_kind(Kind::Int64),
+        Labels::MultiLabel { width, flags } => {
+            Tensor::from_slice(flags).reshape([-1, *width as i64]).to_kind(Kind::Float)
+        }
+        Labels::Number(numbers) => Tensor::from_slice(numbers),
+    }
 }
 
 #[test]
@@ -29,10 +61,12 @@ fn losses_and_gradients_match_pytorch() {
     for case in &cases {
         let name = format!("{} {}", case.loss.name(), case.name);
         let criterion = Criterion::new(&case.loss, case.width, &case.classes, &case.counts).unwrap();
+        let criterion = criterion.in_units(case.unit.unwrap_or(1.0));
         let logits = Tensor::from_slice(&case.logits).reshape([-1, case.width as i64]);
         let logits = logits.set_requires_grad(true);
-        let labels: Vec<i64> = case.labels.iter().map(|&label| i64::from(label)).collect();
-        let loss = criterion.loss(&logits, &Tensor::from_slice(&labels)).unwrap();
+        let labels = case.labels();
+        let weights = case.weights.as_ref().map(|weights| Tensor::from_slice(weights));
+        let loss = criterion.loss(&logits, &truth(&labels), weights.as_ref()).unwrap();
         loss.backward();
         let value = loss.double_value(&[]);
         assert!(near(value, case.value), "{name}: {value} is not {}", case.value);
@@ -40,7 +74,7 @@ fn losses_and_gradients_match_pytorch() {
         for (found, expected) in gradient.iter().zip(&case.gradient) {
             assert!(near(f64::from(*found), *expected), "{name}: {gradient:?} is not {:?}", case.gradient);
         }
-        let mean = criterion.mean(&case.logits, &case.labels).unwrap();
+        let mean = criterion.mean(&case.logits, &labels, case.weights.as_deref()).unwrap();
         assert!(near(mean, case.value), "{name}: {mean} is not {} over rows", case.value);
     }
 }
@@ -51,8 +85,8 @@ fn a_batch_that_weighs_nothing_has_no_loss() {
     let loss: Loss = serde_json::from_value(loss).unwrap();
     let criterion = Criterion::new(&loss, 2, &["a".to_owned(), "b".to_owned()], &[1, 1]).unwrap();
     let logits = Tensor::from_slice(&[1.0_f32, 2.0]).reshape([1, 2]);
-    assert_eq!(criterion.loss(&logits, &Tensor::from_slice(&[0_i64])).unwrap().double_value(&[]), 0.0);
-    assert_eq!(criterion.mean(&[1.0, 2.0], &[0]), Some(0.0));
+    assert_eq!(criterion.loss(&logits, &Tensor::from_slice(&[0_i64]), None).unwrap().double_value(&[]), 0.0);
+    assert_eq!(criterion.mean(&[1.0, 2.0], &Labels::Class(vec![0]), None), Some(0.0));
 }
 
 #[test]

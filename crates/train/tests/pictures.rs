@@ -12,7 +12,7 @@ use network::{Input, Network};
 use nn::Module;
 use plan::Progress;
 use serde_json::{Value, json};
-use stages::{Loss, Target, Training};
+use stages::{Goal, Loss, Target, Training};
 use tempfile::TempDir;
 use torch::Device;
 use train::{Error, Fitted, Job, fit};
@@ -102,7 +102,7 @@ impl Setup {
             dataset: &self.dataset,
             stored: None,
             training: &training,
-            loss: &Loss::of(Target::Binary),
+            goals: &Goal::only(Loss::of(Target::Binary)),
             seed: 5,
             checkpoint: &checkpoint,
             kept: None,

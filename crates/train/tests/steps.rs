@@ -14,7 +14,7 @@ use nn::Module;
 use plan::Progress;
 use serde::Deserialize;
 use serde_json::{Value, json};
-use stages::Training;
+use stages::{Goal, Training};
 use torch::{Device, Tensor, values};
 use train::{Fitted, Job, fit};
 
@@ -62,6 +62,7 @@ fn network(batch_norm: bool) -> Network {
         inputs: BTreeMap::from([("x".to_owned(), Input::Number), ("y".to_owned(), Input::Number)]),
         layers: serde_json::from_value(layers).unwrap(),
         output: None,
+        outputs: Default::default(),
         frozen: Default::default(),
     }
 }
@@ -88,7 +89,7 @@ fn trained_network(network: &Network, training: Value, loss: Value) -> (Fitted, 
         dataset: &dataset,
         stored: None,
         training: &training,
-        loss: &serde_json::from_value(loss).unwrap(),
+        goals: &Goal::only(serde_json::from_value(loss).unwrap()),
         seed: 5,
         checkpoint: &folder.path().join("checkpoint"),
         kept: None,

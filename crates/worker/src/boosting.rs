@@ -34,7 +34,10 @@ pub(crate) fn run(params: &GradientBoosting, task: &Task, report: Report<'_>) ->
     };
     let train = table(task, &data, &columns, &train_rows)?;
     let valid = match params.early_stopping.is_some() && !valid_rows.is_empty() {
-        true => Some((table(task, &data, &columns, &valid_rows)?, labels(&data, &valid_rows)?.0)),
+        true => {
+            let table = table(task, &data, &columns, &valid_rows)?;
+            Some((table, labels(&data, &valid_rows)?.0, data.weight_batch(&valid_rows)))
+        }
         false => None,
     };
     let settings = Params {
@@ -52,9 +55,14 @@ pub(crate) fn run(params: &GradientBoosting, task: &Task, report: Report<'_>) ->
         ..Params::new(objective)
     };
     let total = params.rounds as u64;
+    let weights = data.weight_batch(&train_rows);
     let model = boost::fit(
-        Examples { table: &train, labels: &train_labels },
-        valid.as_ref().map(|(table, labels)| Examples { table, labels }),
+        Examples { table: &train, labels: &train_labels, weights: weights.as_deref() },
+        valid.as_ref().map(|(table, labels, weights)| Examples {
+            table,
+            labels,
+            weights: weights.as_deref(),
+        }),
         &settings,
         &mut |round| {
             if round.round % 10 == 0 {

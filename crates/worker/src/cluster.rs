@@ -94,7 +94,7 @@ fn measures(
         heads::silhouette(&matrix.only(&order), &picked, clusters)
     };
     measures.extend(silhouette.map(|value| ("silhouette", value)));
-    if let Some(Labels::Class(classes)) = data.label_batch(rows) {
+    if let Some(Labels::Class(classes)) = data.label_batch(data::LABEL, rows) {
         let classes: Vec<usize> = classes.iter().map(|class| *class as usize).collect();
         measures.extend(heads::adjusted_rand(own, &classes).map(|value| ("adjusted-rand", value)));
         measures.extend(heads::mutual_information(own, &classes).map(|value| ("mutual-information", value)));
@@ -110,7 +110,7 @@ fn write_clusters(
     clusters: usize,
 ) -> Result<(), StageError> {
     let rows: Vec<u32> = (0..data.rows() as u32).collect();
-    let labels = match data.label_batch(&rows) {
+    let labels = match data.label_batch(data::LABEL, &rows) {
         Some(Labels::Class(labels)) => labels,
         _ => vec![],
     };

@@ -7,7 +7,7 @@ use std::path::Path;
 
 use plan::{ArtifactKind, Outcome, StageError, Task};
 use serde::{Deserialize, Serialize};
-use stages::{Compare, Confidence, Metric};
+use stages::{Compare, Confidence, Measure, Metric};
 
 use crate::error::OrStage;
 use crate::files::{METRICS, Outputs, read_json, write_csv, write_json, write_picture};
@@ -18,6 +18,9 @@ use spread::Spread;
 /// What `evaluate` measured: `metrics.json`.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Measured {
+    /// Which of the network's several outputs was evaluated alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) output: Option<String>,
     /// The rows it was measured on.
     pub(crate) rows: u64,
     /// The part; all rows where empty.
@@ -68,9 +71,8 @@ pub(crate) fn run(params: &Compare, task: &Task) -> Result<Outcome, StageError> 
     let rows = rows.map(|(stage, (label, of))| spread::Row { stage, label, metrics: &of.metrics });
     let spreads = spread::spreads(&rows.collect::<Vec<_>>());
     let candidates = candidates(&measured, &spreads, name);
-    let best =
-        spread::best(metric, candidates.iter().filter_map(|(name, bar)| Some((*name, bar.as_ref()?.value))));
-    let best = best.map_or("", |(name, _)| name);
+    let values = candidates.iter().filter_map(|(name, bar)| Some((*name, bar.as_ref()?.value)));
+    let best = spread::best(metric.metric, values).map_or("", |(name, _)| name);
 
     let mut outputs = Outputs::new(task);
     let folder = outputs.port("comparison", ArtifactKind::Comparison, serde_json::json!({}))?;
@@ -131,17 +133,20 @@ fn candidates<'a>(
 }
 
 /// The metric that decides, and the names of all that the table shows: those that are wanted, else all, loss last.
-fn shown(params: &Compare, measured: &[(String, Measured)]) -> Option<(Metric, Vec<String>)> {
+fn shown(params: &Compare, measured: &[(String, Measured)]) -> Option<(Measure, Vec<String>)> {
     let names: BTreeSet<&String> = measured.iter().flat_map(|(_, of)| of.metrics.keys()).collect();
-    let mut metrics: Vec<Metric> = names.into_iter().filter_map(|name| Metric::from_name(name)).collect();
-    metrics.sort_by_key(|metric| (*metric == Metric::Loss, metric.name()));
+    let mut metrics: Vec<Measure> = names.into_iter().filter_map(|name| Measure::from_name(name)).collect();
+    metrics.sort_by_key(|measure| (measure.metric == Metric::Loss, measure.to_string()));
+    let decides = params.metric.map(|metric| params.measure(metric));
     if let Some(wanted) = &params.metrics {
-        let found = |metric: &&Metric| metrics.contains(metric) && params.metric != Some(**metric);
-        let decides = params.metric.filter(|metric| metrics.contains(metric));
-        metrics = decides.into_iter().chain(wanted.iter().filter(found).copied()).collect();
+        let wanted = wanted.iter().map(|metric| params.measure(*metric));
+        let wanted = wanted.filter(|measure| metrics.contains(measure) && Some(measure) != decides.as_ref());
+        let first = decides.iter().filter(|decides| metrics.contains(decides)).cloned();
+        metrics = first.chain(wanted).collect();
     }
-    metrics.sort_by_key(|metric| Some(*metric) != params.metric);
-    Some((*metrics.first()?, metrics.into_iter().map(Metric::name).collect()))
+    metrics.sort_by_key(|measure| Some(measure) != decides.as_ref());
+    let names = metrics.iter().map(ToString::to_string).collect();
+    Some((metrics.into_iter().next()?, names))
 }
 
 /// The table for spreadsheets: values, and the ends of their intervals where there are any.

@@ -2,11 +2,10 @@
 //!
 //! Invariant: a layout names every column of the matrix in order, so rows with another layout are refused.
 
-use data::{ColumnType, Dataset, Labels, Part};
+use data::{ColumnType, Dataset, LABEL, Labels, Part};
 use heads::{Matrix, Sparse};
 use plan::{Blame, StageError, Task};
 use serde::{Deserialize, Serialize};
-use stages::Target;
 
 use crate::error::OrStage;
 use crate::features::Features;
@@ -235,10 +234,8 @@ impl Goal {
         let logits = |values: Vec<f64>| values.into_iter().map(|value| value as f32).collect();
         match self {
             Goal::Number => Scores::Numbers(values),
-            Goal::Classes(2) => Scores::Classes { target: Target::Binary, width: 1, logits: logits(values) },
-            Goal::Classes(width) => {
-                Scores::Classes { target: Target::Multiclass, width, logits: logits(values) }
-            }
+            Goal::Classes(2) => Scores::Classes { width: 1, logits: logits(values) },
+            Goal::Classes(width) => Scores::Classes { width, logits: logits(values) },
         }
     }
 
@@ -258,9 +255,13 @@ impl Goal {
 /// Labels of some rows, and what is to be told.
 pub(crate) fn labels(data: &Dataset, rows: &[u32]) -> Result<(Vec<f64>, Goal), StageError> {
     let classes = data.description().label.as_ref().map_or(0, |label| label.classes.len());
-    match data.label_batch(rows) {
+    match data.label_batch(LABEL, rows) {
         None => Err(StageError::new(Blame::Input, "the data has no label to train on")),
         Some(Labels::Number(values)) => Ok((values.iter().map(|&v| f64::from(v)).collect(), Goal::Number)),
+        Some(Labels::MultiLabel { .. }) => {
+            let message = "a head learns one class or number a row, and the label may have several";
+            Err(StageError::new(Blame::Input, message))
+        }
         Some(Labels::Class(_)) if classes < 2 => {
             let message = "all training rows have the same label: there is nothing to tell apart";
             Err(StageError::new(Blame::Input, message))

@@ -3,17 +3,17 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use data::{Dataset, LabelKind, Labels, Part};
-use metrics::{Bootstrap, Confusion, Interval, Predictions};
-use plan::{ArtifactKind, Blame, Outcome, Progress, StageError, Task};
-use stages::{Evaluate, Metric};
+use data::{Dataset, Labels, Part};
+use metrics::{Bootstrap, Confusion, Counts, Interval, Predictions};
+use plan::{ArtifactKind, Outcome, Progress, StageError, Task};
+use stages::{Evaluate, Measure, Metric};
 
 use crate::Report;
 use crate::compare::Measured;
 use crate::files::{METRICS, Outputs, SCORES, write_csv, write_json};
 use crate::predict;
-use crate::reading;
-use crate::scores::{Scored, Scores, score};
+use crate::reading::{self, Reading};
+use crate::scores::{Said, Scored, score};
 use crate::sheets;
 
 /// Precision, recall and F1 of each class.
@@ -24,58 +24,86 @@ const CONFUSION: &str = "confusion.csv";
 pub(crate) fn run(params: &Evaluate, task: &Task, report: Report<'_>) -> Result<Outcome, StageError> {
     let part = |data: &Dataset| params.part.or_else(|| default_part(data));
     let mut scored = score(task, part)?;
-    scored.reading = reading::fit(params, task, report)?;
-    let labels = scored
-        .data
-        .label_batch(&scored.rows)
-        .ok_or_else(|| StageError::new(Blame::Input, "the data has no label to compare with"))?;
-    let kind = match scored.scores {
-        Scores::Classes { .. } => LabelKind::Class,
-        Scores::Numbers(_) => LabelKind::Number,
-    };
-    let predictions = scored.predictions(&labels)?;
+    if let Some(output) = &params.output {
+        let name = scored.output(Some(output))?.output.clone();
+        scored.outputs.retain(|said| said.output == name);
+    }
+    let alone = scored.outputs.len() == 1;
     let mut outputs = Outputs::new(task);
     let mut measured = Measured {
+        output: params.output.clone(),
         rows: scored.rows.len() as u64,
         part: part(&scored.data).map_or("", Part::name).to_owned(),
         metrics: BTreeMap::new(),
         confidence: params.confidence,
         intervals: BTreeMap::new(),
-        reading: scored.reading.clone(),
+        reading: Reading::default(),
     };
-    let wanted = params.measured(kind);
-    for &metric in &wanted {
-        match predictions.measure(metric) {
-            Some(value) => {
-                measured.metrics.insert(metric.name(), value);
-                outputs.summary(metric.name(), value);
+    if alone {
+        scored.outputs[0].reading = reading::fit(params, task, report)?;
+        measured.reading = scored.outputs[0].reading.clone();
+    }
+    for said in &scored.outputs {
+        let labels = said.truth(&scored.data, &scored.rows)?;
+        let predictions = said.predictions(&labels)?;
+        let mut wanted = params.measured(labels.kind());
+        wanted.retain(|metric| alone || metric.fits(labels.kind()));
+        let name = |metric: Metric| {
+            let output = if alone { String::new() } else { said.output.clone() };
+            Measure { output, metric }.to_string()
+        };
+        for &metric in &wanted {
+            match predictions.measure(metric) {
+                Some(value) => {
+                    measured.metrics.insert(name(metric), value);
+                    outputs.summary(name(metric), value);
+                }
+                None => report(Progress::Warning { text: undefined(&name(metric)) }),
             }
-            None => report(Progress::Warning { text: undefined(metric) }),
+        }
+        if let Some(confidence) = params.confidence {
+            let bootstrap =
+                Bootstrap { level: confidence.level, samples: confidence.samples, seed: task.seed };
+            let found = intervals(bootstrap, scored.rows.len(), &predictions, &wanted);
+            measured.intervals.extend(found.into_iter().map(|(metric, ends)| (name(metric), ends)));
         }
     }
-    if let Some(threshold) = &scored.reading.threshold {
+    if let Some(threshold) = &measured.reading.threshold {
         outputs.summary("threshold", threshold.value);
     }
-    if let Some(confidence) = params.confidence {
-        let bootstrap = Bootstrap { level: confidence.level, samples: confidence.samples, seed: task.seed };
-        measured.intervals = intervals(bootstrap, scored.rows.len(), &predictions, &wanted);
-    }
-    let meta = serde_json::json!({ "classes": scored.classes });
+    let meta = match &scored.outputs[..] {
+        [only] => serde_json::json!({ "classes": only.classes }),
+        _ => serde_json::json!({}),
+    };
     let folder = outputs.port("metrics", ArtifactKind::Metrics, meta)?;
     write_json(&folder, METRICS, &measured)?;
-    write_scores(&folder, &scored, &labels)?;
-    if let Labels::Class(labels) = &labels {
-        sheets::write_mistakes(&folder, &scored, labels)?;
-    }
-    if let Predictions::Classes(classes) = &predictions
-        && let Some(confusion) = classes.confusion()
-    {
-        write_classes(&folder, &scored.classes, &confusion)?;
+    if let [only] = &scored.outputs[..] {
+        write_rows(&folder, &scored, only)?;
+        if let Labels::Class(labels) = only.truth(&scored.data, &scored.rows)? {
+            sheets::write_mistakes(&folder, &scored, only, &labels)?;
+        }
     }
     Ok(outputs.done())
 }
 
-fn undefined(metric: Metric) -> String {
+/// The rows of an output that was evaluated alone, and its classes one by one.
+fn write_rows(folder: &Path, scored: &Scored, said: &Said) -> Result<(), StageError> {
+    let labels = said.truth(&scored.data, &scored.rows)?;
+    write_scores(folder, scored, said, &labels)?;
+    match said.predictions(&labels)? {
+        Predictions::Classes(classes) => {
+            if let Some(confusion) = classes.confusion() {
+                write_classes(folder, &said.classes, &confusion.counts())?;
+                write_confusion(folder, &said.classes, &confusion)?;
+            }
+            Ok(())
+        }
+        Predictions::MultiLabel(labels) => write_classes(folder, &said.classes, &labels.counts()),
+        Predictions::Numbers(_) => Ok(()),
+    }
+}
+
+fn undefined(metric: &str) -> String {
     let why = "they have one class, a score is not a number, or the metric is for other labels";
     format!("{metric} is not defined for these rows: {why}")
 }
@@ -86,46 +114,60 @@ fn intervals(
     rows: usize,
     predictions: &Predictions<'_>,
     wanted: &[Metric],
-) -> BTreeMap<String, [f64; 2]> {
+) -> Vec<(Metric, [f64; 2])> {
     let measure = |rows: &[u32]| {
         let again = predictions.only(rows);
         wanted.iter().map(|&metric| again.measure(metric)).collect()
     };
     let found = bootstrap.intervals(rows, measure);
     let ends = |Interval { low, high }| [low, high];
-    let named = wanted.iter().zip(found).filter_map(|(metric, found)| Some((metric.name(), ends(found?))));
+    let named = wanted.iter().zip(found).filter_map(|(metric, found)| Some((*metric, ends(found?))));
     named.collect()
 }
 
-/// The classes one by one, and rows by class and by chosen class.
-fn write_classes(folder: &Path, names: &[String], confusion: &Confusion) -> Result<(), StageError> {
-    let name = |class: usize| names.get(class).cloned().unwrap_or_else(|| class.to_string());
+/// The classes or labels one by one.
+fn write_classes(folder: &Path, names: &[String], counts: &[Counts]) -> Result<(), StageError> {
     let header = ["class", "rows", "chosen", "precision", "recall", "f1"].map(str::to_owned);
     let text = |value: Option<f64>| value.map_or_else(String::new, |value| value.to_string());
-    let lines = confusion.counts().into_iter().enumerate().map(|(class, counts)| {
+    let lines = counts.iter().enumerate().map(|(class, counts)| {
         let chosen = counts.right + counts.wrong;
         let scores = [counts.precision(), counts.recall(), counts.f1()].map(text);
-        [name(class), counts.rows().to_string(), chosen.to_string()].into_iter().chain(scores).collect()
+        [name(names, class), counts.rows().to_string(), chosen.to_string()]
+            .into_iter()
+            .chain(scores)
+            .collect()
     });
-    write_csv::<Vec<Vec<String>>, _>(folder, CLASSES, &header, lines.collect())?;
+    write_csv::<Vec<Vec<String>>, _>(folder, CLASSES, &header, lines.collect())
+}
+
+fn name(names: &[String], class: usize) -> String {
+    names.get(class).cloned().unwrap_or_else(|| class.to_string())
+}
+
+/// Rows by class and by chosen class.
+fn write_confusion(folder: &Path, names: &[String], confusion: &Confusion) -> Result<(), StageError> {
     let mut header = vec!["label".to_owned()];
-    header.extend((0..confusion.classes()).map(name));
+    header.extend((0..confusion.classes()).map(|class| name(names, class)));
     let lines = confusion.rows().enumerate().map(|(class, counts)| {
-        std::iter::once(name(class)).chain(counts.iter().map(u64::to_string)).collect()
+        std::iter::once(name(names, class)).chain(counts.iter().map(u64::to_string)).collect()
     });
     write_csv::<Vec<Vec<String>>, _>(folder, CONFUSION, &header, lines.collect())
 }
 
 /// The rows in full: number in the source from 0, id, label, then what `predict` says of a row.
-fn write_scores(folder: &Path, scored: &Scored, labels: &Labels) -> Result<(), StageError> {
+fn write_scores(folder: &Path, scored: &Scored, said: &Said, labels: &Labels) -> Result<(), StageError> {
     let labels: Vec<String> = match labels {
         Labels::Class(classes) => classes
             .iter()
-            .map(|&class| scored.classes.get(class as usize).cloned().unwrap_or_else(|| class.to_string()))
+            .map(|&class| said.classes.get(class as usize).cloned().unwrap_or_else(|| class.to_string()))
             .collect(),
+        Labels::MultiLabel { width, flags } => {
+            let row = |flags: &[u8]| predict::chosen(&said.classes, flags.iter().map(|flag| *flag == 1));
+            flags.chunks_exact(*width).map(row).collect()
+        }
         Labels::Number(values) => values.iter().map(f32::to_string).collect(),
     };
-    let (columns, values) = predict::columns(scored);
+    let (columns, values) = predict::columns(said);
     let mut header = ["row", "id", "label"].map(str::to_owned).to_vec();
     header.extend(columns);
     let lines = scored.rows.iter().zip(labels).zip(values).map(|((&row, label), values)| {

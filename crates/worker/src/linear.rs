@@ -37,14 +37,17 @@ pub(crate) fn run(params: &Linear, task: &Task, report: Report<'_>) -> Result<Ou
     let (layout, features) = Layout::of(task, &data, params.columns.as_deref())?;
     let matrix = layout.matrix(&data, &features, &rows)?;
     drop(features);
-    let weights = params
-        .class_weights
-        .as_ref()
-        .map(|weights| train::by_class(weights, classes(&data), train::trained(data.description())));
-    let weights: Option<Vec<f64>> = weights
-        .transpose()
-        .or_stage()?
-        .map(|weights| labels.iter().map(|&class| weights[class as usize]).collect());
+    let counts = train::trained(data.description()).map_or(&[][..], |part| part.counts(data::LABEL));
+    let weights =
+        params.class_weights.as_ref().map(|weights| train::by_class(weights, classes(&data), counts));
+    let by_class = weights.transpose().or_stage()?;
+    let by_row = data.weight_batch(&rows);
+    let weight = |row: usize, class: f64| {
+        let of_class = by_class.as_ref().map_or(1.0, |weights| weights[class as usize]);
+        of_class * by_row.as_ref().map_or(1.0, |weights| f64::from(weights[row]))
+    };
+    let weights: Option<Vec<f64>> = (by_class.is_some() || by_row.is_some())
+        .then(|| labels.iter().enumerate().map(|(row, &class)| weight(row, class)).collect());
     let total = weights.as_ref().map_or(rows.len() as f64, |weights| weights.iter().sum());
     let phase = Progress::Step { phase: "fit".into(), done: 0, total: 0, unit: "steps".into() };
     report(phase);

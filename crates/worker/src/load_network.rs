@@ -5,7 +5,7 @@ use std::path::Path;
 
 use nn::Module;
 use plan::{Blame, Outcome, StageError, Task};
-use stages::LoadNetwork;
+use stages::{Goals, LoadNetwork};
 use torch::{Device, Kind, Tensor, guard};
 use weights::{Dtype, Options, Weights};
 
@@ -30,7 +30,7 @@ pub(crate) fn load_network(params: &LoadNetwork, task: &Task) -> Result<Outcome,
             weights.insert(name, tensor);
         }
     }
-    finish(StoredNetwork { network, weights, transform, loss: None }, task)
+    finish(StoredNetwork { network, weights, transform, goals: Goals::new() }, task)
 }
 
 /// The tensors that the file has for the network, as `Float`.

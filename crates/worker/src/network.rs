@@ -5,7 +5,7 @@ use std::path::Path;
 
 use network::{Graph, Network};
 use plan::{Artifact, ArtifactKind, Blame, Outcome, StageError, Task};
-use stages::{Freeze, LoadSubnet, Loss};
+use stages::{Freeze, Goal, Goals, LoadSubnet};
 use torch::{Device, Tensor};
 
 use crate::error::{OrStage, io};
@@ -20,8 +20,8 @@ pub(crate) struct StoredNetwork {
     pub(crate) weights: BTreeMap<String, Tensor>,
     /// `transform.json` of the data that it was trained on.
     pub(crate) transform: Option<Vec<u8>>,
-    /// What it was trained to minimise.
-    pub(crate) loss: Option<Loss>,
+    /// What its outputs learnt; empty where that is not known.
+    pub(crate) goals: Goals,
 }
 
 impl StoredNetwork {
@@ -31,15 +31,19 @@ impl StoredNetwork {
             None => None,
         };
         let loss = artifact.meta.get("loss").cloned().and_then(|loss| serde_json::from_value(loss).ok());
+        let goals =
+            artifact.meta.get("outputs").cloned().and_then(|goals| serde_json::from_value(goals).ok());
+        let goals = goals.or_else(|| loss.map(Goal::only)).unwrap_or_default();
         let weights = torch::weights::load(file(artifact, WEIGHTS)?, Device::Cpu).or_stage()?;
-        Ok(StoredNetwork { network: read_json(artifact, NETWORK)?, weights, transform, loss })
+        Ok(StoredNetwork { network: read_json(artifact, NETWORK)?, weights, transform, goals })
     }
 
     /// Facts that go into the artifact's meta.
     pub(crate) fn meta(&self) -> serde_json::Value {
-        match &self.loss {
-            Some(loss) => serde_json::json!({ "loss": loss }),
-            None => serde_json::json!({}),
+        match self.goals.get("") {
+            Some(Goal { loss, .. }) => serde_json::json!({ "loss": loss }),
+            None if self.goals.is_empty() => serde_json::json!({}),
+            None => serde_json::json!({ "outputs": self.goals }),
         }
     }
 
@@ -106,7 +110,7 @@ pub(crate) fn load_subnet(params: &LoadSubnet, task: &Task) -> Result<Outcome, S
         .network
         .cut(&params.output)
         .map_err(|error| StageError::new(Blame::Input, error.to_string()))?;
-    stored.loss = None;
+    stored.goals.clear();
     finish(stored.with_network(cut)?, task)
 }
 

@@ -7,32 +7,43 @@ use crate::Report;
 use crate::compare::Measured;
 use crate::files::{METRICS, Outputs, read_json, write_csv};
 use crate::inputs::artifact;
-use crate::scores::{Scored, Scores, score};
+use crate::scores::{Said, Scores, score};
 use crate::sheets::write_predictions;
 
 pub(crate) fn run(params: &Predict, task: &Task, _: Report<'_>) -> Result<Outcome, StageError> {
     let mut scored = score(task, |_| params.part)?;
     if params.evaluation.is_some() {
-        scored.reading = read_json::<Measured>(artifact(task, "evaluation")?, METRICS)?.reading;
-        if scored.reading.threshold.is_some() {
-            scored.two_classes(&[])?;
+        let measured = read_json::<Measured>(artifact(task, "evaluation")?, METRICS)?;
+        let output = measured.output.as_deref();
+        let name = scored.output(output)?.output.clone();
+        for said in scored.outputs.iter_mut().filter(|said| said.output == name) {
+            said.reading = measured.reading.clone();
+            if said.reading.threshold.is_some() {
+                said.two_classes(&[])?;
+            }
         }
     }
-    if let (Some(names), Scores::Classes { width, .. }) = (params.classes, &scored.scores) {
+    if let (Some(names), Scores::Classes { width, .. }) = (params.classes, &scored.outputs[0].scores) {
         let names = names.names();
         if names.len() != *width {
             let message = format!("`classes` names {} classes, and the model tells {width}", names.len());
             return Err(StageError::new(Blame::Input, message).hint("remove `classes`"));
         }
-        scored.classes = names;
+        scored.outputs[0].classes = names;
     }
     let mut outputs = Outputs::new(task);
     let folder = outputs.port("predictions", ArtifactKind::Predictions, serde_json::json!({}))?;
-    let (mut header, values) = match params.top {
-        Some(top) => likeliest(&scored, top)?,
-        None => columns(&scored),
-    };
-    header.insert(0, "id".to_owned());
+    let mut header = vec!["id".to_owned()];
+    let mut values: Vec<Vec<String>> = vec![vec![]; scored.rows.len()];
+    for said in &scored.outputs {
+        let (names, own) = match params.top {
+            Some(top) => likeliest(said, top)?,
+            None => columns(said),
+        };
+        let prefix = if said.output.is_empty() { String::new() } else { format!("{} ", said.output) };
+        header.extend(names.into_iter().map(|name| format!("{prefix}{name}")));
+        values.iter_mut().zip(own).for_each(|(line, own)| line.extend(own));
+    }
     let lines = scored
         .rows
         .iter()
@@ -45,16 +56,16 @@ pub(crate) fn run(params: &Predict, task: &Task, _: Report<'_>) -> Result<Outcom
 }
 
 /// Header and values of each row: the likeliest classes, each with its probability.
-fn likeliest(scored: &Scored, top: usize) -> Result<(Vec<String>, Vec<Vec<String>>), StageError> {
-    let Scores::Classes { width, logits, .. } = &scored.scores else {
+fn likeliest(said: &Said, top: usize) -> Result<(Vec<String>, Vec<Vec<String>>), StageError> {
+    let Scores::Classes { width, logits, .. } = &said.scores else {
         let message = "the model tells a number, and `top` is for classes";
         return Err(StageError::new(Blame::Input, message).hint("remove `top`"));
     };
-    let said = scored.said(logits, *width, &[]);
-    let (classes, top) = (said.classes(), top.min(said.classes()));
+    let read = said.said(logits, *width, &[]);
+    let (classes, top) = (read.classes(), top.min(read.classes()));
     let header = (1..=top).flat_map(|nth| [format!("class {nth}"), format!("probability {nth}")]).collect();
-    let probabilities = said.probabilities();
-    let rows = (0..scored.rows.len()).map(|row| {
+    let probabilities = read.probabilities();
+    let rows = (0..logits.len() / width).map(|row| {
         let of = |class: usize| match (classes, class) {
             // One number a row for two classes, that of the second.
             (2, 0) => 1.0 - probabilities[row],
@@ -63,30 +74,46 @@ fn likeliest(scored: &Scored, top: usize) -> Result<(Vec<String>, Vec<Vec<String
         };
         let mut order: Vec<usize> = (0..classes).collect();
         order.sort_by(|&left, &right| of(right).total_cmp(&of(left)).then(left.cmp(&right)));
-        let named = |class: usize| scored.classes.get(class).cloned().unwrap_or_else(|| class.to_string());
+        let named = |class: usize| said.classes.get(class).cloned().unwrap_or_else(|| class.to_string());
         order.into_iter().take(top).flat_map(|class| [named(class), of(class).to_string()]).collect()
     });
     Ok((header, rows.collect()))
 }
 
-/// Header and values of each row: one score for two classes, one a class for more, then the class; or the number.
-pub(crate) fn columns(scored: &Scored) -> (Vec<String>, Vec<Vec<String>>) {
+/// Between the labels of a row that may have several.
+const BETWEEN: &str = ";";
+
+/// Header and values of each row: one score for two classes, one a class for more, then the class; one a label, then
+/// those above a half; or the number.
+pub(crate) fn columns(said: &Said) -> (Vec<String>, Vec<Vec<String>>) {
     let mut header = vec![];
-    match &scored.scores {
+    match &said.scores {
         Scores::Numbers(values) => {
             header.push("value".into());
             (header, values.iter().map(|value| vec![value.to_string()]).collect())
         }
-        Scores::Classes { width, logits, .. } => {
-            let said = scored.said(logits, *width, &[]);
-            let names = &scored.classes;
-            match said.classes() {
+        Scores::MultiLabel { width, logits } => {
+            let names = &said.classes;
+            header.extend(names.iter().map(|label| format!("score {label}")));
+            header.push("labels".into());
+            let rows = logits.chunks_exact(*width).map(|logits| {
+                let mut line: Vec<String> =
+                    logits.iter().map(|&logit| metrics::sigmoid(f64::from(logit)).to_string()).collect();
+                line.push(chosen(names, logits.iter().map(|&logit| logit > 0.0)));
+                line
+            });
+            (header, rows.collect())
+        }
+        Scores::Classes { width, logits } => {
+            let read = said.said(logits, *width, &[]);
+            let names = &said.classes;
+            match read.classes() {
                 2 => header.push("score".into()),
                 _ => header.extend(names.iter().map(|class| format!("score {class}"))),
             }
             header.push("class".into());
-            let (shown, width) = (header.len() - 1, if said.classes() == 2 { 1 } else { *width });
-            let rows = said.probabilities().chunks_exact(width).zip(said.chosen()).map(|(scores, class)| {
+            let (shown, width) = (header.len() - 1, if read.classes() == 2 { 1 } else { *width });
+            let rows = read.probabilities().chunks_exact(width).zip(read.chosen()).map(|(scores, class)| {
                 let mut line: Vec<String> = scores.iter().take(shown).map(f64::to_string).collect();
                 line.push(names.get(class as usize).cloned().unwrap_or_else(|| class.to_string()));
                 line
@@ -94,4 +121,10 @@ pub(crate) fn columns(scored: &Scored) -> (Vec<String>, Vec<Vec<String>>) {
             (header, rows.collect())
         }
     }
+}
+
+/// The names of the labels that a row has.
+pub(crate) fn chosen(names: &[String], has: impl Iterator<Item = bool>) -> String {
+    let own = names.iter().zip(has).filter(|(_, has)| *has).map(|(name, _)| name.as_str());
+    own.collect::<Vec<_>>().join(BETWEEN)
 }

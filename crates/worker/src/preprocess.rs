@@ -26,12 +26,16 @@ pub(crate) fn run(params: &Preprocess, task: &Task, report: Report<'_>) -> Resul
     let id = input.source.id.as_ref().map(|id| params.rename.get(id).unwrap_or(id).as_str());
     let before = artifacts(task, "fitted").next().map(transform).transpose()?;
     let fitted = before.iter().flat_map(|before| before.columns().keys());
-    let label = before.as_ref().and_then(|before| Some(&before.label()?.column));
-    let taken = params.taken(&input.source, params.label.as_ref().or(label), fitted);
+    let known =
+        before.iter().flat_map(|before| before.labels().into_values()).flat_map(|label| label.columns());
+    let declares = params.label_columns().next().is_some();
+    let labels = params.label_columns().chain(known.filter(|_| !declares));
+    let taken = params.taken(&input.source, labels.chain(fitted));
     let spec = data::Spec {
         columns: params.chains(table.names(), &taken),
         label: params.label.clone(),
         label_kind: params.label_kind,
+        labels: params.labels.clone(),
     };
     let mut outputs = Outputs::new(task);
     let folder = outputs.port("dataset", ArtifactKind::Dataset, serde_json::json!({}))?;
@@ -47,6 +51,9 @@ pub(crate) fn run(params: &Preprocess, task: &Task, report: Report<'_>) -> Resul
     }
     step(report, "fit", 1);
     let (fitted, mut encoded) = data::Transform::fit_apply(before, &table, &parts, &spec, id).or_stage()?;
+    if let Some(weights) = &params.weights {
+        encoded = encoded.weighted(&table, weights).or_stage()?;
+    }
     if let Some(pictures) = pictures {
         encoded = encoded.with_pictures(pictures);
     }

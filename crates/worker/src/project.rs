@@ -55,7 +55,7 @@ pub(crate) fn run(params: &Project, task: &Task) -> Result<Outcome, StageError> 
 
 /// The group of each row and the groups' names: the classes, or one for all.
 fn groups(data: &Dataset, rows: &[u32]) -> (Vec<usize>, Vec<String>) {
-    match (data.label_batch(rows), &data.description().label) {
+    match (data.label_batch(data::LABEL, rows), &data.description().label) {
         (Some(Labels::Class(classes)), Some(label)) => {
             (classes.iter().map(|class| *class as usize).collect(), label.classes.clone())
         }

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use stages::{BestThreshold, Evaluate, Threshold};
 
 use crate::Report;
-use crate::scores::{Scored, Scores, score};
+use crate::scores::{Said, Scores, score};
 
 /// How logits are read; part of `metrics.json`.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -39,7 +39,7 @@ pub(crate) struct Setting {
 pub(crate) fn fit(params: &Evaluate, task: &Task, report: Report<'_>) -> Result<Reading, StageError> {
     let mut reading = Reading::default();
     if let Some(part) = params.calibrate.map(stages::Calibrate::part) {
-        reading.temperature = temperature(task, part)?;
+        reading.temperature = temperature(task, params.output.as_deref(), part)?;
         if reading.temperature.is_none() {
             let text = format!(
                 "no temperature fits the {} part: the model is right in every row, or no better than chance",
@@ -51,24 +51,31 @@ pub(crate) fn fit(params: &Evaluate, task: &Task, report: Report<'_>) -> Result<
     reading.threshold = match params.threshold {
         None => None,
         Some(Threshold::At(value)) => Some(Setting { value, ..Setting::default() }),
-        Some(Threshold::Best(best)) => Some(threshold(task, best, reading.clone())?),
+        Some(Threshold::Best(best)) => {
+            Some(threshold(task, params.output.as_deref(), best, reading.clone())?)
+        }
     };
     Ok(reading)
 }
 
-fn temperature(task: &Task, part: Part) -> Result<Option<Setting>, StageError> {
-    let (scored, labels) = labelled(task, part)?;
-    let Scores::Classes { logits, width, .. } = &scored.scores else { return Ok(None) };
+fn temperature(task: &Task, output: Option<&str>, part: Part) -> Result<Option<Setting>, StageError> {
+    let (said, labels) = labelled(task, output, part)?;
+    let Scores::Classes { logits, width } = &said.scores else { return Ok(None) };
     let part = Some(part.name().to_owned());
     let value = metrics::temperature(logits, *width, &labels);
     Ok(value.map(|value| Setting { value, part, ..Setting::default() }))
 }
 
-fn threshold(task: &Task, best: BestThreshold, reading: Reading) -> Result<Setting, StageError> {
+fn threshold(
+    task: &Task,
+    output: Option<&str>,
+    best: BestThreshold,
+    reading: Reading,
+) -> Result<Setting, StageError> {
     let BestThreshold { maximize, part } = best;
-    let (mut scored, labels) = labelled(task, part)?;
-    scored.reading = reading;
-    let found = scored.two_classes(&labels)?;
+    let (mut said, labels) = labelled(task, output, part)?;
+    said.reading = reading;
+    let found = said.two_classes(&labels)?;
     let found = metrics::best_threshold(maximize, found.probabilities(), &found.positive());
     let (value, reached) = found.ok_or_else(|| {
         let message = format!("{maximize} is not defined for the {} rows at any threshold", part.name());
@@ -78,11 +85,14 @@ fn threshold(task: &Task, best: BestThreshold, reading: Reading) -> Result<Setti
     Ok(Setting { value, part, maximizes, reached: Some(reached) })
 }
 
-/// What the model says of a part, and the part's classes.
-fn labelled(task: &Task, part: Part) -> Result<(Scored, Vec<u32>), StageError> {
-    let scored = score(task, |_| Some(part))?;
-    match scored.data.label_batch(&scored.rows) {
-        Some(Labels::Class(labels)) => Ok((scored, labels.iter().map(|&label| label as u32).collect())),
+/// What an output of the model says of a part, and the part's classes.
+fn labelled(task: &Task, output: Option<&str>, part: Part) -> Result<(Said, Vec<u32>), StageError> {
+    let mut scored = score(task, |_| Some(part))?;
+    let name = scored.output(output)?.output.clone();
+    let at = scored.outputs.iter().position(|said| said.output == name).unwrap_or(0);
+    let said = scored.outputs.swap_remove(at);
+    match said.truth(&scored.data, &scored.rows)? {
+        Labels::Class(labels) => Ok((said, labels.iter().map(|&label| label as u32).collect())),
         _ => Err(StageError::new(
             Blame::Input,
             "the data has no label of classes to fit a threshold or calibration",

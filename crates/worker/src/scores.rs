@@ -2,10 +2,11 @@
 
 use std::borrow::Cow;
 
-use data::{Dataset, LabelKind, Labels, Part};
-use metrics::{Classes, Numbers, Predictions};
+use data::{Dataset, LABEL, LabelKind, Labels, Part};
+use metrics::{Classes, MultiLabel, Numbers, Predictions};
 use plan::{Artifact, ArtifactKind, Blame, StageError, Task};
 use stages::Target;
+use train::Predicted;
 
 use crate::boosting;
 use crate::error::OrStage;
@@ -21,9 +22,19 @@ pub(crate) struct Scored {
     pub(crate) data: Dataset,
     /// The rows, by position in the data.
     pub(crate) rows: Vec<u32>,
-    /// What it says of them.
+    /// What each of its outputs says of them.
+    pub(crate) outputs: Vec<Said>,
+}
+
+/// What one output says of rows.
+pub(crate) struct Said {
+    /// The output's name; the only one is called "".
+    pub(crate) output: String,
+    /// The label that it speaks of.
+    pub(crate) label: String,
+    /// What it says.
     pub(crate) scores: Scores,
-    /// Class names, for a label of classes.
+    /// Names of classes or labels.
     pub(crate) classes: Vec<String>,
     /// How classes follow from logits.
     pub(crate) reading: Reading,
@@ -33,8 +44,13 @@ pub(crate) struct Scored {
 pub(crate) enum Scores {
     /// Logits `[rows, width]`; one a row for two classes under binary cross-entropy.
     Classes {
-        /// What the logits mean.
-        target: Target,
+        /// Logits a row.
+        width: usize,
+        /// Row after row.
+        logits: Vec<f32>,
+    },
+    /// Logits `[rows, width]` of labels of which a row may have any number.
+    MultiLabel {
         /// Logits a row.
         width: usize,
         /// Row after row.
@@ -42,6 +58,26 @@ pub(crate) enum Scores {
     },
     /// One number a row.
     Numbers(Vec<f64>),
+}
+
+impl Scores {
+    /// Classes or labels that they tell; none for numbers.
+    fn classes(&self) -> Option<usize> {
+        match self {
+            Scores::Classes { width, .. } => Some((*width).max(2)),
+            Scores::MultiLabel { width, .. } => Some(*width),
+            Scores::Numbers(_) => None,
+        }
+    }
+
+    /// What they tell, in words.
+    fn in_words(&self) -> &'static str {
+        match self {
+            Scores::Classes { .. } => "classes",
+            Scores::MultiLabel { .. } => "labels of which a row may have several",
+            Scores::Numbers(_) => "numbers",
+        }
+    }
 }
 
 /// Runs the model of a task over the wanted rows: those of `part`, else all.
@@ -56,23 +92,12 @@ pub(crate) fn score(task: &Task, part: impl Fn(&Dataset) -> Option<Part>) -> Res
     if rows.is_empty() {
         return Err(StageError::new(Blame::Input, "there are no rows to run the model on"));
     }
-    let mut classes = data.description().label.as_ref().map_or_else(Vec::new, |label| label.classes.clone());
-    let scores = if model.kind == ArtifactKind::Network.name() {
+    let outputs = if model.kind == ArtifactKind::Network.name() {
         network(model, data_artifact, &data, &rows, task)?
     } else {
-        head(model, &data, &rows, task)?
+        vec![Said::of("", LABEL, head(model, &data, &rows, task)?, &data)?]
     };
-    if let Scores::Classes { target, width, .. } = &scores {
-        let count = if *target == Target::Binary { 2 } else { *width };
-        if classes.is_empty() {
-            classes = (0..count).map(|class| class.to_string()).collect();
-        }
-        if classes.len() > count {
-            let message = format!("the model tells {count} classes, and the data has {}", classes.len());
-            return Err(StageError::new(Blame::Input, message));
-        }
-    }
-    Ok(Scored { data, rows, scores, classes, reading: Reading::default() })
+    Ok(Scored { data, rows, outputs })
 }
 
 fn network(
@@ -81,14 +106,25 @@ fn network(
     data: &Dataset,
     rows: &[u32],
     task: &Task,
-) -> Result<Scores, StageError> {
+) -> Result<Vec<Said>, StageError> {
     let stored = StoredNetwork::open(model)?.reading(encoded)?;
     let module = stored.module(torch::device(&task.device).or_stage()?)?;
     let given = crate::frozen::stored(task)?;
-    let (logits, width) = train::predict(&module, data, rows, given.as_ref()).or_stage()?;
-    let label = data.description().label.as_ref().map_or(LabelKind::Class, |label| label.kind);
-    let target = stored.loss.map_or_else(|| Target::of(label, width), |loss| loss.target());
-    Ok(Scores::Classes { target, width, logits })
+    let labels = data.description().all_labels();
+    let said = |Predicted { output, values, width }: Predicted| {
+        let goal = stored.goals.get(&output);
+        let own = if output.is_empty() { LABEL } else { &output };
+        let label = goal.map_or(own, |goal| &goal.label);
+        let kind = labels.get(label).map_or(LabelKind::Class, |label| label.kind);
+        let target = goal.map_or_else(|| Target::of(kind, width), |goal| goal.loss.target(width));
+        let scores = match target {
+            Target::Number => Scores::Numbers(values.into_iter().map(f64::from).collect()),
+            Target::MultiLabel => Scores::MultiLabel { width, logits: values },
+            Target::Binary | Target::Multiclass => Scores::Classes { width, logits: values },
+        };
+        Said::of(&output, label, scores, data)
+    };
+    train::predict_all(&module, data, rows, given.as_ref()).or_stage()?.into_iter().map(said).collect()
 }
 
 /// A head says by its files which kind it is of.
@@ -106,6 +142,55 @@ impl Scored {
     /// What names a row: its id, else its number in the source from 0.
     pub(crate) fn id(&self, row: u32) -> String {
         self.data.id(row).map_or_else(|| self.data.source_row(row).to_string(), str::to_owned)
+    }
+
+    /// The output of a name; without one the only output.
+    ///
+    /// # Errors
+    /// When there is none, or several.
+    pub(crate) fn output(&self, name: Option<&str>) -> Result<&Said, StageError> {
+        let found = match (name, &self.outputs[..]) {
+            (None, [only]) => Some(only),
+            (None, _) => None,
+            (Some(name), outputs) => outputs.iter().find(|said| said.output == name),
+        };
+        found.ok_or_else(|| {
+            let names: Vec<&str> = self.outputs.iter().map(|said| said.output.as_str()).collect();
+            StageError::new(Blame::Input, "the network has no such output")
+                .hint(format!("it has {}", names.join(", ")))
+        })
+    }
+}
+
+impl Said {
+    fn of(output: &str, label: &str, scores: Scores, data: &Dataset) -> Result<Self, StageError> {
+        let labels = data.description().all_labels();
+        let mut classes = labels.get(label).map_or_else(Vec::new, |label| label.classes.clone());
+        if let Some(count) = scores.classes() {
+            if classes.is_empty() {
+                classes = (0..count).map(|class| class.to_string()).collect();
+            }
+            if classes.len() > count {
+                let message = format!("the model tells {count} classes, and the data has {}", classes.len());
+                return Err(StageError::new(Blame::Input, message));
+            }
+        }
+        let (output, label) = (output.to_owned(), label.to_owned());
+        Ok(Said { output, label, scores, classes, reading: Reading::default() })
+    }
+
+    /// What is true of rows of the data.
+    ///
+    /// # Errors
+    /// When the data does not have the label.
+    pub(crate) fn truth(&self, data: &Dataset, rows: &[u32]) -> Result<Labels, StageError> {
+        data.label_batch(&self.label, rows).ok_or_else(|| {
+            let message = match self.label.as_str() {
+                LABEL => "the data has no label to compare with".to_owned(),
+                name => format!("the data has no label `{name}` to compare with"),
+            };
+            StageError::new(Blame::Input, message)
+        })
     }
 
     /// The name of a class.
@@ -147,7 +232,7 @@ impl Scored {
                     classes => Err(refuse(format!("{classes} classes"))),
                 }
             }
-            Scores::Numbers(_) => Err(refuse("a number".to_owned())),
+            other => Err(refuse(other.in_words().to_owned())),
         }
     }
 
@@ -168,12 +253,18 @@ impl Scored {
                 let truth = truth.iter().map(|&value| f64::from(value)).collect();
                 Ok(Predictions::Numbers(Numbers { values: values.clone(), truth }))
             }
-            (Scores::Classes { .. }, _) => Err(other("classes", "is a number")),
-            (Scores::Numbers(_), _) => Err(other("numbers", "names classes")),
+            (Scores::MultiLabel { width, logits }, Labels::MultiLabel { flags, .. }) => {
+                let truth: Vec<bool> = flags.iter().map(|flag| *flag == 1).collect();
+                Ok(Predictions::MultiLabel(MultiLabel::new(logits, *width, truth)))
+            }
+            (scores, _) => {
+                let message = format!(
+                    "the model tells {}, and the data has {}",
+                    scores.in_words(),
+                    labels.kind().in_words()
+                );
+                Err(StageError::new(Blame::Input, message))
+            }
         }
     }
-}
-
-fn other(model: &str, label: &str) -> StageError {
-    StageError::new(Blame::Input, format!("the model tells {model}, and the label of the data {label}"))
 }

@@ -9,7 +9,7 @@ use plan::{Blame, StageError};
 use crate::error::OrStage;
 use crate::features::Features;
 use crate::files::write;
-use crate::scores::{Scored, Scores};
+use crate::scores::{Said, Scored, Scores};
 
 /// Pictures of a sheet of samples.
 const SAMPLES: usize = 40;
@@ -79,8 +79,13 @@ pub(crate) fn write_augmented(
 
 /// Writes `mistakes.png`: the pictures that the model is wrong about, the surest first, each with its class and what the
 /// model says. Nothing where it is right in every row, or reads no pictures.
-pub(crate) fn write_mistakes(folder: &Path, scored: &Scored, labels: &[i32]) -> Result<(), StageError> {
-    let mut wrong: Vec<(f64, usize, u32)> = chosen(scored)
+pub(crate) fn write_mistakes(
+    folder: &Path,
+    scored: &Scored,
+    said: &Said,
+    labels: &[i32],
+) -> Result<(), StageError> {
+    let mut wrong: Vec<(f64, usize, u32)> = chosen(said)
         .into_iter()
         .enumerate()
         .filter(|&(at, (chosen, _))| labels[at] != chosen as i32)
@@ -93,7 +98,7 @@ pub(crate) fn write_mistakes(folder: &Path, scored: &Scored, labels: &[i32]) -> 
     }
     for (file, column) in named("mistakes", &scored.data) {
         let tiles = wrong.iter().map(|&(sure, at, chosen)| {
-            let label = format!("{} as {} {sure:.2}", scored.class(labels[at] as u32), scored.class(chosen));
+            let label = format!("{} as {} {sure:.2}", said.class(labels[at] as u32), said.class(chosen));
             Ok(Tile { label, picture: picture(&scored.data, &column, scored.rows[at], None)? })
         });
         draw(folder, &file, &tiles.collect::<Result<Vec<_>, StageError>>()?, 5, WIDE)?;
@@ -103,13 +108,14 @@ pub(crate) fn write_mistakes(folder: &Path, scored: &Scored, labels: &[i32]) -> 
 
 /// Writes `predictions.png`: the first pictures with what the model says of them. Nothing where it reads no pictures.
 pub(crate) fn write_predictions(folder: &Path, scored: &Scored) -> Result<(), StageError> {
-    let said = chosen(scored);
-    if said.is_empty() {
+    let [said] = &scored.outputs[..] else { return Ok(()) };
+    let found = chosen(said);
+    if found.is_empty() {
         return Ok(());
     }
     for (file, column) in named("predictions", &scored.data) {
-        let tiles = said.iter().zip(&scored.rows).take(SAMPLES).map(|(&(chosen, sure), &row)| {
-            let label = format!("{} {sure:.2}", scored.class(chosen));
+        let tiles = found.iter().zip(&scored.rows).take(SAMPLES).map(|(&(chosen, sure), &row)| {
+            let label = format!("{} {sure:.2}", said.class(chosen));
             Ok(Tile { label, picture: picture(&scored.data, &column, row, None)? })
         });
         draw(folder, &file, &tiles.collect::<Result<Vec<_>, StageError>>()?, 8, SIDE)?;
@@ -118,10 +124,10 @@ pub(crate) fn write_predictions(folder: &Path, scored: &Scored) -> Result<(), St
 }
 
 /// Of each row the class that the model chooses, and its probability; empty where it tells no classes.
-fn chosen(scored: &Scored) -> Vec<(u32, f64)> {
-    let Scores::Classes { logits, width, .. } = &scored.scores else { return vec![] };
-    let said = scored.said(logits, *width, &[]);
-    let (classes, probabilities) = (said.classes(), said.probabilities());
+fn chosen(said: &Said) -> Vec<(u32, f64)> {
+    let Scores::Classes { logits, width, .. } = &said.scores else { return vec![] };
+    let read = said.said(logits, *width, &[]);
+    let (classes, probabilities) = (read.classes(), read.probabilities());
     let sure = |(at, chosen): (usize, u32)| {
         // One number a row for two classes, that of the second.
         let sure = match (classes, chosen) {
@@ -131,7 +137,7 @@ fn chosen(scored: &Scored) -> Vec<(u32, f64)> {
         };
         (chosen, sure)
     };
-    said.chosen().into_iter().enumerate().map(sure).collect()
+    read.chosen().into_iter().enumerate().map(sure).collect()
 }
 
 /// Writes `nearest.png`: a row for each of some pictures, with those whose features are nearest by the cosine. Nothing
@@ -202,15 +208,16 @@ fn draw(folder: &Path, file: &str, tiles: &[Tile], columns: usize, side: usize) 
 /// The name of a row's class.
 fn class(data: &Dataset, row: u32) -> Option<String> {
     let label = data.description().label.as_ref()?;
-    match data.label_batch(&[row])? {
+    match data.label_batch(data::LABEL, &[row])? {
         Labels::Class(of) => label.classes.get(*of.first()? as usize).cloned(),
+        Labels::MultiLabel { .. } => None,
         Labels::Number(of) => of.first().map(f32::to_string),
     }
 }
 
 /// At most `count` of the rows, each class's first ones in turn.
 fn spread(data: &Dataset, rows: &[u32], count: usize) -> Vec<u32> {
-    let Some(Labels::Class(labels)) = data.label_batch(rows) else {
+    let Some(Labels::Class(labels)) = data.label_batch(data::LABEL, rows) else {
         return rows.iter().copied().take(count).collect();
     };
     let mut seen = std::collections::BTreeMap::<i32, usize>::new();

@@ -1,6 +1,6 @@
 //! Runs `train` and `finetune`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
 
 use data::{ColumnType, Dataset, LabelKind};
@@ -8,7 +8,7 @@ use network::{Input, Network};
 use nn::Module;
 use plan::{Artifact, ArtifactKind, Blame, Outcome, StageError, Task};
 use report::Series;
-use stages::{BatchSize, Finetune, Loss, Metric, Target, Train, Training};
+use stages::{BatchSize, Finetune, Goals, Measure, Metric, Train, Training, in_units_of};
 use train::{EpochRecord, Fitted, Job};
 
 use crate::Report;
@@ -21,21 +21,26 @@ use crate::sheets::write_augmented;
 pub(crate) fn train(params: &Train, task: &Task, report: Report<'_>) -> Result<Outcome, StageError> {
     let encoded = artifact(task, "data")?;
     let data = dataset(encoded)?;
-    let network = Network::new(columns(&data), params.network.layers.clone()).with_classes(classes(&data));
+    let network = params.training.with_outputs(Network::new(columns(&data), params.network.layers.clone()));
+    let goals = params.training.goals(&Goals::new(), &labels(&data), &network);
+    let network = in_units_of(sized(network, &goals, &data), &goals);
     let module = Module::new(&network, task.seed, torch::device(&task.device).or_stage()?).or_stage()?;
-    run(module, None, &params.training, encoded, &data, task, report)
+    train::standardize(&module, &goals, &data).or_stage()?;
+    run(module, &goals, &params.training, encoded, &data, task, report)
 }
 
 pub(crate) fn finetune(params: &Finetune, task: &Task, report: Report<'_>) -> Result<Outcome, StageError> {
     let encoded = artifact(task, "data")?;
     let data = dataset(encoded)?;
     let stored = StoredNetwork::open(artifact(task, "network")?)?.reading(encoded)?;
-    let network = stored.network.replace(&params.replace);
-    let loss = Finetune::loss_of(stored.loss, &network);
-    let network = network.with_classes(classes(&data));
+    let network = params.training.with_outputs(stored.network.replace(&params.replace));
+    let goals = params.training.goals(&stored.goals, &labels(&data), &network);
+    let network = in_units_of(sized(network, &goals, &data), &goals);
     let device = torch::device(&task.device).or_stage()?;
     // Replaced and new layers start as a new network's would; all others from their weights.
-    let mut weights = Module::new(&network, task.seed, device).or_stage()?.weights().or_stage()?;
+    let fresh = Module::new(&network, task.seed, device).or_stage()?;
+    train::standardize(&fresh, &goals, &data).or_stage()?;
+    let mut weights = fresh.weights().or_stage()?;
     for (name, tensor) in stored.weights {
         let replaced = params.replace.iter().any(|layer| layer.owns(&name));
         if !replaced && weights.contains_key(&name) {
@@ -43,30 +48,30 @@ pub(crate) fn finetune(params: &Finetune, task: &Task, report: Report<'_>) -> Re
         }
     }
     let module = Module::with_weights(&network, &weights, device).or_stage()?;
-    run(module, loss, &params.training, encoded, &data, task, report)
+    run(module, &goals, &params.training, encoded, &data, task, report)
+}
+
+/// The kinds of the data's labels by name.
+fn labels(data: &Dataset) -> BTreeMap<String, LabelKind> {
+    let labels = data.description().all_labels().into_iter();
+    labels.map(|(name, label)| (name.to_owned(), label.kind)).collect()
 }
 
 fn run(
     module: Module,
-    default: Option<Loss>,
+    goals: &Goals,
     training: &Training,
     encoded: &Artifact,
     data: &Dataset,
     task: &Task,
     report: Report<'_>,
 ) -> Result<Outcome, StageError> {
-    let loss = training.loss.clone().or(default).unwrap_or_else(|| {
-        let graph = module.graph();
-        let width = graph.nodes[graph.output].signal.width().size().unwrap_or(0);
-        let kind = data.description().label.as_ref().map_or(LabelKind::Class, |label| label.kind);
-        Loss::of(Target::of(kind, width))
-    });
     let stored = crate::frozen::stored(task)?;
     let job = Job {
         dataset: data,
         stored: stored.as_ref(),
         training,
-        loss: &loss,
+        goals,
         seed: task.seed,
         checkpoint: &task.checkpoint,
         kept: task.kept.as_deref(),
@@ -79,24 +84,29 @@ fn run(
     let too_many = matches!(fitted, Err(train::Error::Classes { .. }));
     let fitted =
         fitted.or_stage().map_err(|error| if too_many { error.hint(class_names(data)) } else { error })?;
-    write(&fitted, loss, training, encoded, data, task)
+    write(&fitted, goals, training, encoded, data, task)
 }
 
-/// Classes of the label; 1 for a number.
-fn classes(data: &Dataset) -> usize {
-    data.description().label.as_ref().map_or(1, |label| label.classes.len().max(1))
+/// The network with as many units as its labels have classes, one for a number, in layers that say no number.
+fn sized(network: Network, goals: &Goals, data: &Dataset) -> Network {
+    let labels = data.description().all_labels();
+    network.with_classes(|output| {
+        let label = goals.get(output).and_then(|goal| labels.get(goal.label.as_str()));
+        label.map_or(1, |label| label.classes.len().max(1))
+    })
 }
 
 /// The names of all classes: among them a mistyped label, which makes a class of its own, is easily seen.
 fn class_names(data: &Dataset) -> String {
-    data.description().label.as_ref().map_or_else(String::new, |label| {
-        format!("the classes in column `{}` are {}", label.column, label.classes.join(", "))
-    })
+    let labels = data.description().all_labels().into_values().filter(|label| !label.classes.is_empty());
+    let each = labels
+        .map(|label| format!("the classes in column `{}` are {}", label.column, label.classes.join(", ")));
+    each.collect::<Vec<_>>().join("; ")
 }
 
 fn write(
     fitted: &Fitted,
-    loss: Loss,
+    goals: &Goals,
     training: &Training,
     encoded: &Artifact,
     data: &Dataset,
@@ -107,7 +117,7 @@ fn write(
         network: fitted.module.network().clone(),
         weights: fitted.module.weights().or_stage()?,
         transform: Some(std::fs::read(path).map_err(|error| io(path, &error))?),
-        loss: Some(loss),
+        goals: goals.clone(),
     };
     let mut outputs = Outputs::new(task);
     let folder = outputs.port("network", ArtifactKind::Network, stored.meta())?;
@@ -119,15 +129,16 @@ fn write(
         &serde_json::json!({ "kept": fitted.epoch, "epochs": fitted.history }),
     )?;
     write_augmented(&folder, data, &training.augment, task.seed)?;
-    let mut metrics = vec![Metric::Loss];
-    metrics.extend(training.metrics.iter().filter(|metric| **metric != Metric::Loss));
-    for metric in metrics {
-        let series = series(&fitted.history, metric);
-        if !series.is_empty() {
-            let name = metric.name();
-            let picture = report::curves(&series, "epoch", &name, &format!("{name} by epoch")).or_stage()?;
-            write_picture(&folder, &name, &picture)?;
-        }
+    let kinds = labels(data);
+    let wanted = |name: &&str| {
+        let metric = Measure::from_name(name).map(|measure| measure.metric);
+        let is_wanted = |metric| kinds.values().any(|kind| training.measured(*kind).contains(&metric));
+        metric.is_some_and(|metric| metric == Metric::Loss || is_wanted(metric))
+    };
+    for name in measured(&fitted.history).into_iter().filter(wanted) {
+        let series = series(&fitted.history, name);
+        let picture = report::curves(&series, "epoch", name, &format!("{name} by epoch")).or_stage()?;
+        write_picture(&folder, &name.replace(' ', "-"), &picture)?;
     }
     if let Some(found) = &fitted.rate {
         write_json(&folder, "find.json", found)?;
@@ -160,12 +171,18 @@ fn write(
     Ok(outputs.done())
 }
 
+/// The names of all that was measured.
+fn measured(history: &[EpochRecord]) -> BTreeSet<&str> {
+    let parts = history.iter().flat_map(|record| record.metrics.values());
+    parts.flat_map(|metrics| metrics.keys().map(String::as_str)).collect()
+}
+
 /// One curve a part.
-fn series(history: &[EpochRecord], metric: Metric) -> Vec<Series> {
+fn series(history: &[EpochRecord], metric: &str) -> Vec<Series> {
     let mut parts: BTreeMap<&str, Series> = BTreeMap::new();
     for record in history {
         for (part, metrics) in &record.metrics {
-            if let Some(&value) = metrics.get(&metric.name()) {
+            if let Some(&value) = metrics.get(metric) {
                 let empty = || Series { name: part.clone(), xs: vec![], ys: vec![] };
                 let series = parts.entry(part).or_insert_with(empty);
                 series.xs.push(record.epoch as f64);
@@ -213,6 +230,8 @@ pub(crate) fn blame(error: &train::Error) -> Blame {
         train::Error::Data(_)
         | train::Error::NoRows(_)
         | train::Error::NoLabel
+        | train::Error::OtherLabel { .. }
+        | train::Error::NoGoal(_)
         | train::Error::Classes { .. }
         | train::Error::UnknownClass { .. }
         | train::Error::Width { .. }

@@ -147,7 +147,7 @@ fn rows(params: &Tsne, task: &Task) -> Result<Points, StageError> {
     let mut of = vec![0; chosen.len()];
     let mut groups = vec!["rows".to_owned()];
     if let Some(data) = &data
-        && let Some(data::Labels::Class(classes)) = data.label_batch(&chosen)
+        && let Some(data::Labels::Class(classes)) = data.label_batch(data::LABEL, &chosen)
         && let Some(label) = &data.description().label
     {
         groups = label.classes.clone();

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use data::{Draws, Vocabulary};
 use plan::{ArtifactKind, Blame, Outcome, StageError, Task};
-use stages::MissingVectors;
+use stages::{Goals, MissingVectors};
 use torch::{Tensor, guard};
 use weights::{Hit, Limits, WordVectors};
 
@@ -40,7 +40,7 @@ pub(crate) fn run(params: &stages::WordVectors, task: &Task) -> Result<Outcome, 
         network,
         weights: BTreeMap::from([(format!("{}.weight", params.layer), weight)]),
         transform: Some(std::fs::read(path).map_err(|error| crate::error::io(path, &error))?),
-        loss: None,
+        goals: Goals::new(),
     };
     // The weights must be the network's before anything relies on them.
     stored.module(torch::Device::Cpu)?;

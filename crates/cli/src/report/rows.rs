@@ -19,6 +19,9 @@ use crate::words;
 /// Characters of a cell that are shown.
 const CELL: usize = 600;
 
+/// Between the labels of a row that may have several, as `evaluate` writes them.
+const BETWEEN: char = ';';
+
 /// What `evaluate` kept of its rows.
 pub(crate) struct Rows {
     pub(crate) scores: Scores,
@@ -46,12 +49,14 @@ fn parse(path: &Path, classes: Vec<String>) -> std::result::Result<Option<Rows>,
     let mut reader = csv::Reader::from_path(path)?;
     let header: Vec<String> = reader.headers()?.iter().map(str::to_owned).collect();
     let is_number = header.get(3).is_some_and(|name| name == "value");
+    let is_several = header.len() > 4 && header.last().is_some_and(|name| name == "labels");
     // After row, id and label; a class stands last.
     let mut columns = 3..if is_number { header.len() } else { header.len().saturating_sub(1) };
-    if classes.len() == 2 && columns.len() == 2 {
+    if classes.len() == 2 && columns.len() == 2 && !is_several {
         columns.start += 1;
     }
     let (mut labels, mut predicted, mut numbers, mut truth) = (vec![], vec![], vec![], vec![]);
+    let mut has: Vec<bool> = vec![];
     let [mut source, mut ids, mut names, mut said] = [vec![], vec![], vec![], vec![]];
     for record in reader.records() {
         let record = record?;
@@ -60,6 +65,9 @@ fn parse(path: &Path, classes: Vec<String>) -> std::result::Result<Option<Rows>,
         let place = |name: &str| classes.iter().position(|class| class == name);
         if is_number {
             truth.push(cell(2).parse().unwrap_or(f64::NAN));
+        } else if is_several {
+            let own: Vec<&str> = cell(2).split(BETWEEN).collect();
+            has.extend(classes.iter().map(|class| own.contains(&class.as_str())));
         } else {
             let (Some(label), Some(chosen)) = (place(cell(2)), place(last)) else { return Ok(None) };
             labels.push(label as u32);
@@ -73,6 +81,8 @@ fn parse(path: &Path, classes: Vec<String>) -> std::result::Result<Option<Rows>,
     }
     let scores = if is_number {
         Scores::Numbers { labels: truth, values: numbers }
+    } else if is_several {
+        Scores::MultiLabel { names: classes, truth: has, scores: numbers }
     } else {
         Scores::Classes { classes, labels, predicted, scores: numbers }
     };
@@ -115,6 +125,7 @@ impl Sources {
             said: rows.said[row].clone(),
             how: match rows.scores {
                 Scores::Classes { .. } => format!("with {how:.4}"),
+                Scores::MultiLabel { .. } => format!("off by {how:.4}"),
                 Scores::Numbers { .. } => format!("off by {}", words::number(how)),
             },
             cells: source.map_or_else(Vec::new, |source| source.cells(rows.source[row], &rows.ids[row])),

@@ -10,6 +10,7 @@ mod hoisting;
 mod interruptions;
 mod linkage;
 mod messages;
+mod outputs;
 mod pictures;
 mod report;
 mod session;

@@ -85,28 +85,28 @@ struct OneClass {
 pub(super) fn rates(evaluations: &[Evaluation]) -> Vec<Group> {
     let mut groups: Vec<(String, Vec<OneClass>)> = vec![];
     for evaluation in evaluations {
-        let Some(Scores::Classes { classes, labels, .. }) = &evaluation.scores else { continue };
-        let one = |class: usize, name: String| {
-            let scores = evaluation.scores.as_ref();
-            OneClass {
-                name,
-                scores: (0..labels.len())
-                    .filter_map(|row| scores.and_then(|scores| scores.probability(row, class)))
-                    .collect(),
-                positive: labels.iter().map(|&label| label as usize == class).collect(),
-            }
+        let Some(scores) = &evaluation.scores else { continue };
+        let one = |class: usize, name: String| OneClass {
+            name,
+            scores: (0..scores.rows()).filter_map(|row| scores.probability(row, class)).collect(),
+            positive: (0..scores.rows()).map(|row| scores.is_of(row, class)).collect(),
         };
-        if let [negative, positive] = &classes[..] {
+        let classes = scores.names();
+        if let (Scores::Classes { .. }, [negative, positive]) = (scores, classes) {
             let title = format!("{positive} against {negative}");
             let line = one(1, evaluation.name.clone());
             match groups.iter_mut().find(|(known, _)| *known == title) {
                 Some((_, lines)) => lines.push(line),
                 None => groups.push((title, vec![line])),
             }
-        } else {
+        } else if !classes.is_empty() {
             let of = classes.iter().enumerate().take(CLASSES);
             let lines = of.map(|(class, name)| one(class, name.clone())).collect();
-            groups.push((format!("{}: each class against the rest", evaluation.name), lines));
+            let what = match scores {
+                Scores::MultiLabel { .. } => "each label",
+                _ => "each class against the rest",
+            };
+            groups.push((format!("{}: {what}", evaluation.name), lines));
         }
     }
     let groups = groups.into_iter().map(|(title, lines)| Group {

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use plan::Variant;
 use serde::Serialize;
-use stages::Metric;
+use stages::{Measure, Metric};
 
 /// Axes whose values are repetitions of one experiment rather than choices.
 const REPETITIONS: [&str; 2] = ["fold", "seed"];
@@ -90,7 +90,7 @@ fn moments(name: &str, rows: &[&Row<'_>]) -> Option<Moments> {
     let mean = found.iter().map(|(_, value)| value).sum::<f64>() / count as f64;
     let squares: f64 = found.iter().map(|(_, value)| (value - mean).powi(2)).sum();
     let deviation = (count > 1).then(|| (squares / (count - 1) as f64).sqrt());
-    let (best_of, best) = best(Metric::from_name(name)?, found)?;
+    let (best_of, best) = best(Measure::from_name(name)?.metric, found)?;
     Some(Moments { count, mean, deviation, best, best_of: best_of.to_owned() })
 }
 

@@ -1,0 +1,184 @@
+//! A network's outputs against the labels that they learn.
+
+use std::collections::BTreeMap;
+
+use data::{LABEL, LabelKind};
+use network::{Dim, Network, Node, Param, is_inside, nearest};
+use plan::{Diagnostic, Place};
+
+use crate::check::Context;
+use crate::fact::{DatasetFact, LabelFact};
+use crate::goal::{Goal, Goals};
+use crate::loss::Loss;
+use crate::target::Target;
+use crate::training::Training;
+
+/// Where a recipe speaks of an output.
+struct Spot {
+    loss: Place,
+    network: Place,
+}
+
+/// Reports outputs that the network or the data does not have, losses that are for other labels, and results that they
+/// do not take; gives what each output learns. `key` is where the recipe names the network.
+pub(crate) fn check_outputs(
+    training: &Training,
+    before: &Goals,
+    data: &DatasetFact,
+    network: Option<&Network>,
+    key: &str,
+    context: &mut Context<'_>,
+) -> Goals {
+    let kinds: BTreeMap<String, LabelKind> =
+        data.labels.iter().map(|(name, label)| (name.clone(), label.kind)).collect();
+    let named = !training.outputs.is_empty() || before.keys().any(|name| !name.is_empty());
+    if named && training.loss.is_some() {
+        let hint = "put it into `outputs`: { loss = \"...\" }";
+        let message = "each of several outputs has a loss of its own";
+        context.report(Diagnostic::new("output-loss", context.place("loss"), message).hint(hint));
+    }
+    if !named && !kinds.contains_key(LABEL) {
+        let names: Vec<String> = kinds.keys().map(|name| format!("{name} = {{}}")).collect();
+        let message = format!("the data has {} labels, and no output says which it learns", kinds.len());
+        let hint = format!("name the layers that learn them: outputs = {{ {} }}", names.join(", "));
+        context.report(Diagnostic::new("output-loss", context.place("data"), message).hint(hint));
+        return Goals::new();
+    }
+    for name in training.outputs.keys() {
+        let label = training.label_of(name, &kinds);
+        if !kinds.contains_key(label) {
+            let said = training.outputs[name].label.is_some();
+            let place = context.inside(["outputs".into(), name.as_str().into()]);
+            let place = if said { place.join("label") } else { place };
+            let message = format!("the data has no label `{label}`");
+            let names: Vec<&str> = kinds.keys().map(String::as_str).collect();
+            let hint = match nearest(label, names.iter().copied()) {
+                Some(near) => format!("did you mean `{near}`?"),
+                None => format!("it has {}", names.join(", ")),
+            };
+            context.report(Diagnostic::new("unknown-label", place, message).hint(hint));
+        }
+    }
+    let Some(network) = network else { return Goals::new() };
+    let goals = training.goals(before, &kinds, network);
+    let Ok(graph) = network.lower() else { return goals };
+    for (output, node) in graph.results() {
+        let (Some(goal), node) = (goals.get(output), &graph.nodes[node]) else { continue };
+        let Some(label) = data.labels.get(&goal.label) else {
+            if training.outputs.is_empty() {
+                let message =
+                    format!("the network learnt a label `{}`, which the data does not have", goal.label);
+                let hint = "name it in the `labels` of the preprocess stage";
+                context.report(Diagnostic::new("unknown-label", context.place("data"), message).hint(hint));
+            }
+            continue;
+        };
+        let own = context.inside(["outputs".into(), output.into()]);
+        let spot = match training.outputs.get(output) {
+            Some(declared) if declared.loss.is_some() => Spot { loss: own.join("loss"), network: own },
+            Some(_) => Spot { loss: own.clone(), network: own },
+            None if training.loss.is_some() => {
+                Spot { loss: context.place("loss"), network: context.place(key) }
+            }
+            None => Spot { loss: context.place(key), network: context.place(key) },
+        };
+        check_output(goal, label, node, &spot, context);
+    }
+    for node in graph.nodes.iter().filter(|_| !graph.outputs.is_empty()) {
+        let open = |param: &Param| param.shape.first().is_some_and(Dim::is_classes);
+        if node.own_params().any(open)
+            && graph.outputs.values().all(|end| graph.nodes[*end].layer != node.layer)
+        {
+            let message = format!("how many `units` has `{}`? It is none of the outputs", node.layer);
+            let hint = "only an output has as many as its label has classes: add `units`";
+            context.report(Diagnostic::new("units", context.place(key), message).hint(hint));
+        }
+    }
+    goals
+}
+
+fn check_output(goal: &Goal, label: &LabelFact, node: &Node, spot: &Spot, context: &mut Context<'_>) {
+    let loss = &goal.loss;
+    let Some(target) = loss.target_of(label.kind) else {
+        let message = format!("{} is not for `{}`, {}", loss.name(), label.name(), label.kind.in_words());
+        let hint = format!("there is {}", Loss::names(label.kind).join(", "));
+        context.report(Diagnostic::new("loss-kind", spot.loss.clone(), message).hint(hint));
+        return;
+    };
+    if label.kind == LabelKind::MultiLabel && loss.class_weights().is_some() {
+        let message =
+            "class-weights are of classes that exclude each other, and a row may have several labels";
+        let diagnostic = Diagnostic::new("loss-kind", spot.loss.join("class-weights"), message);
+        context.report(diagnostic.hint("use pos-weight or alpha"));
+    }
+    let shape = &node.signal.shape;
+    let units = node.signal.width().size();
+    // As many as there are classes, which the data will tell.
+    let open = node.signal.width().is_classes() && target != Target::Binary;
+    let fits = shape.0.len() == 2
+        && shape.0[0] == Dim::Batch
+        && node.signal.ids.is_none()
+        && (open || units.is_some_and(|units| target.fits(units)));
+    if !fits {
+        let message = format!(
+            "{} needs {}, but the network ends in `{}` with shape {shape}",
+            loss.name(),
+            target.wants(),
+            node.name
+        );
+        let hint = "end with a dense layer of the right units after pooling the sequence";
+        context.report(Diagnostic::new("output-shape", spot.loss.clone(), message).hint(hint));
+    } else if let (Some(units), Some(width)) = (units, label.width)
+        && units != width
+    {
+        let message = format!("the network ends in {units} logits a row, and there are {width} labels");
+        let hint = "end with one unit a label";
+        context.report(Diagnostic::new("output-shape", spot.network.clone(), message).hint(hint));
+    }
+}
+
+/// Reports outputs that are no nodes of the network; whether all are.
+pub(crate) fn check_nodes(training: &Training, network: &Network, context: &mut Context<'_>) -> bool {
+    let mut all = true;
+    for (name, node) in training.outputs.keys().filter_map(|name| Some((name, network.outputs.get(name)?))) {
+        let alone = Network { output: Some(node.clone()), outputs: BTreeMap::new(), ..network.clone() };
+        let Err(problems) = alone.lower() else { continue };
+        let Some(problem) = problems.into_iter().find(|problem| problem.code == "unknown-node") else {
+            continue;
+        };
+        let place = context.inside(["outputs".into(), name.as_str().into()]);
+        let said = training.outputs[name].node.is_some();
+        let place = if said { place.join("node") } else { place };
+        let mut diagnostic = Diagnostic::new(problem.code, place, problem.message);
+        diagnostic.hint =
+            problem.hint.or_else(|| Some("say which layer it is: { node = \"...\" }".to_owned()));
+        context.report(diagnostic);
+        all = false;
+    }
+    all
+}
+
+/// Reports layers of a declared network that no loss reaches.
+pub(crate) fn check_ends(network: &Network, layers: &Place, context: &mut Context<'_>) {
+    let Ok(graph) = network.lower() else { return };
+    let reached = |name: &str| graph.nodes.iter().any(|node| node.layer == name);
+    let feeds = |at: usize| {
+        let name = &network.layers[at].name;
+        network.layers.iter().enumerate().any(|(other, layer)| match &layer.input {
+            Some(inputs) => {
+                inputs.iter().any(|input| is_inside(name, input) || network.layers[at].owns(input))
+            }
+            None => other == at + 1,
+        })
+    };
+    for (at, layer) in network.layers.iter().enumerate() {
+        if !reached(&layer.name) && !feeds(at) {
+            let message = format!("`{}` feeds nothing, and no loss trains it", layer.name);
+            let hint = format!(
+                "take it as an input further on, or give it a loss: outputs = {{ {} = {{ label = \"...\" }}, ... }}",
+                layer.name
+            );
+            context.report(Diagnostic::new("output-loss", layers.join(at), message).hint(hint));
+        }
+    }
+}
