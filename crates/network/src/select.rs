@@ -11,7 +11,7 @@ use crate::graph::{Graph, Node};
 pub enum Selection {
     /// Parameters whose full name the regex is found in.
     Pattern(Regex),
-    /// Parameters of the last `n` layers that have any.
+    /// Parameters of the last `n` layers that can train.
     Last(usize),
     /// Parameters of all layers but those.
     ExceptLast(usize),
@@ -71,10 +71,10 @@ impl Selection {
     }
 }
 
-/// Parameters of layers by their place among those that have any, counted from the end.
+/// Parameters of layers by their place among those that can train, counted from the end.
 fn of_layers(graph: &Graph, chosen: impl Fn(usize) -> bool) -> BTreeSet<String> {
     let mut layers: Vec<&str> = vec![];
-    for node in graph.nodes.iter().rev().filter(|node| node.own_params().next().is_some()) {
+    for node in graph.nodes.iter().rev().filter(|node| node.own_params().any(|param| !param.buffer)) {
         if !layers.contains(&node.layer.as_str()) {
             layers.push(&node.layer);
         }

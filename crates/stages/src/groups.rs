@@ -237,10 +237,11 @@ fn selected(
     Ok(names)
 }
 
-/// By layer that has parameters: how many of those are after it.
+/// By layer that can train: how many of those are after it.
 fn depths(graph: &Graph) -> BTreeMap<&str, usize> {
     let mut depths = BTreeMap::new();
-    for node in graph.nodes.iter().rev().filter(|node| !node.params.is_empty()) {
+    let trains = |node: &&Node| node.params.iter().any(|param| !param.buffer);
+    for node in graph.nodes.iter().rev().filter(trains) {
         let next = depths.len();
         depths.entry(node.layer.as_str()).or_insert(next);
     }
@@ -270,7 +271,12 @@ mod tests {
             frozen: ["output.bias".to_owned()].into(),
         };
         let training: Training = serde_json::from_value(training).unwrap();
-        training.moves(&network.lower().unwrap(), &network.frozen, 8.0).unwrap()
+        let moves = |network: &Network| {
+            training.moves(&network.lower().unwrap(), &network.frozen, 8.0).unwrap()
+        };
+        // What turns numbers into the label's units does not train, and counts as no layer.
+        assert_eq!(moves(&network.clone().label_scaled("")), moves(&network));
+        moves(&network)
     }
 
     #[test]
