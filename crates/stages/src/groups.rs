@@ -271,9 +271,8 @@ mod tests {
             frozen: ["output.bias".to_owned()].into(),
         };
         let training: Training = serde_json::from_value(training).unwrap();
-        let moves = |network: &Network| {
-            training.moves(&network.lower().unwrap(), &network.frozen, 8.0).unwrap()
-        };
+        let moves =
+            |network: &Network| training.moves(&network.lower().unwrap(), &network.frozen, 8.0).unwrap();
         // What turns numbers into the label's units does not train, and counts as no layer.
         assert_eq!(moves(&network.clone().label_scaled("")), moves(&network));
         moves(&network)

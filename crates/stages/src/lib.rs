@@ -46,7 +46,7 @@ mod training;
 mod tsne;
 mod word_vectors;
 
-pub use average::{Average, Ema, Swa};
+pub use average::{Average, Ema, Swa, SwaSchedule};
 pub use boosting::GradientBoosting;
 pub use check::{Context, Imported, Outside, SourceFact, column_hint};
 pub use cluster::Cluster;

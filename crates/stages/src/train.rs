@@ -263,5 +263,10 @@ fn check_average(training: &Training, context: &mut Context<'_>) {
         );
         let hint = "start after about three quarters of the epochs";
         context.report(Diagnostic::new("out-of-range", place, message).hint(hint));
+    } else if swa.schedule.is_some() && swa.from == training.epochs {
+        let place = context.inside(["average".into(), "schedule".into()]);
+        let message = format!("averaging starts after epoch {}, which is the last", swa.from);
+        context
+            .report(Diagnostic::new("idle-schedule", place, message).hint("start earlier, or train longer"));
     }
 }

@@ -35,8 +35,8 @@ pub enum Error {
     /// Frozen tensors changed.
     #[error("training changed what is frozen: {}", .0.join(", "))]
     FrozenMoved(Vec<String>),
-    /// Trainable parameters stayed as they were.
-    #[error("training left unfrozen parameters as they were: {}", .0.join(", "))]
+    /// Layers stayed as they were that are not frozen; their parameters.
+    #[error("training left unfrozen layers as they were: {}", .0.join(", "))]
     NotMoved(Vec<String>),
     /// All parameters are frozen.
     #[error("every parameter is frozen: there is nothing to train")]

@@ -77,6 +77,8 @@ pub struct Fitted {
     pub rate: Option<FoundRate>,
     /// Rows of a batch.
     pub batch_size: usize,
+    /// Parameters that training left as they were, beside others of their layers that it moved.
+    pub still: Vec<String>,
 }
 
 /// Trains `module`. `progress` hears of steps and epochs, and may break off.
@@ -103,14 +105,15 @@ pub fn fit(module: Module, job: Job<'_>, progress: Watch<'_>) -> Result<Fitted, 
         tell(progress, Progress::Warning { text })?;
     }
     let mut checkpoints = Checkpoints::new(job.checkpoint, identity);
-    run.rates = Rates::new(job.training, run.groups(1).len());
     // A rate is found on what the first epoch trains.
     run.enter(1, &start)?;
     let rate = run.rate(saved.as_ref(), progress)?;
     run.leave(&start)?;
     let optimizer = &job.training.optimizer;
     let optimizer = rate.as_ref().map_or_else(|| optimizer.clone(), |rate| optimizer.with_lr(rate.lr));
-    let moves = run.moves_at(optimizer.lr().unwrap_or(1.0))?;
+    let lr = optimizer.lr().unwrap_or(1.0);
+    run.rates = Rates::new(job.training, run.groups(1).len(), lr);
+    let moves = run.moves_at(lr)?;
     let mut learner = Learner::new(&job, &optimizer, job.training.average, &moves, &run.module)?;
     let mut state = match saved {
         Some(saved) => {
@@ -151,7 +154,7 @@ pub fn fit(module: Module, job: Job<'_>, progress: Watch<'_>) -> Result<Fitted, 
         }
         let mut record = EpochRecord { epoch, learning_rate, metrics };
         record.metrics.extend(run.measure(&[Part::Valid])?);
-        if let Some(settings) = job.training.plateau() {
+        if let Some(settings) = job.training.plateau().filter(|_| !run.rates.is_over(epoch)) {
             state.plateau.observe(settings, &record);
         }
         if let Some(settings) = &job.training.early_stopping
@@ -180,7 +183,10 @@ pub fn fit(module: Module, job: Job<'_>, progress: Watch<'_>) -> Result<Fitted, 
     }
     // A training that was stopped after its last epoch has entered none.
     run.enter(state.epoch, &start)?;
-    run.check_moved(&start)?;
+    let still = run.still(&start)?;
+    if !still.is_empty() {
+        tell(progress, Progress::Warning { text: did_not_move(&still) })?;
+    }
     run.check_frozen(&start)?;
     run.leave(&start)?;
     let epoch = match (&state.best, state.stopping.best) {
@@ -198,7 +204,13 @@ pub fn fit(module: Module, job: Job<'_>, progress: Watch<'_>) -> Result<Fitted, 
         optimizer: learner.optimizer.state()?,
         rate,
         batch_size,
+        still,
     })
+}
+
+fn did_not_move(names: &[String]) -> String {
+    let names = names.join(", ");
+    format!("training left {names} as before: nothing reaches it, as nothing does a bias before a batch norm")
 }
 
 /// The same tensors under the same names.

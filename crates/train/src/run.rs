@@ -90,7 +90,7 @@ impl<'a> Run<'a> {
         let declared = module.network().frozen.clone();
         let moves = moves(job.training, 1.0, module.graph(), &declared)?;
         let module = in_precision(module, job.training.precision);
-        let rates = Rates::new(job.training, 1);
+        let rates = Rates::new(job.training, 1, 1.0);
         Ok(Run {
             module,
             declared,
@@ -186,10 +186,26 @@ impl<'a> Run<'a> {
         if moved.is_empty() { Ok(()) } else { Err(Error::FrozenMoved(moved)) }
     }
 
-    /// Asserts that every trainable parameter moved.
-    pub(crate) fn check_moved(&self, start: &Tensors) -> Result<(), Error> {
+    /// Trainable parameters that stayed as they were beside others of their layer that moved, as a bias does that a batch
+    /// norm takes out again.
+    ///
+    /// # Errors
+    /// [`Error::NotMoved`] for layers of which nothing moved that trains.
+    pub(crate) fn still(&self, start: &Tensors) -> Result<Vec<String>, Error> {
         let still = self.which(self.module.trainable(), start, false)?;
-        if still.is_empty() { Ok(()) } else { Err(Error::NotMoved(still)) }
+        let mut layers: BTreeMap<&str, Vec<&String>> = BTreeMap::new();
+        let trainable: BTreeSet<&str> = self.module.trainable().into_iter().collect();
+        for node in &self.module.graph().nodes {
+            let own = node.own_params().map(|param| &param.name);
+            layers
+                .entry(&node.layer)
+                .or_default()
+                .extend(own.filter(|name| trainable.contains(name.as_str())));
+        }
+        let dead = layers.into_values().filter(|names| names.iter().all(|name| still.contains(name)));
+        let mut dead: Vec<String> = dead.flatten().cloned().collect();
+        dead.sort_unstable();
+        if dead.is_empty() { Ok(still) } else { Err(Error::NotMoved(dead)) }
     }
 
     /// Those of `names` whose bits are other than at the start, or those whose bits are the same.

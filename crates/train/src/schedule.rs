@@ -6,7 +6,7 @@
 use std::f64::consts::PI;
 
 use serde::{Deserialize, Serialize};
-use stages::{Anneal, By, OnPlateau, OneCycle, Schedule, ThresholdMode, Training};
+use stages::{Anneal, Average, By, OnPlateau, OneCycle, Schedule, SwaSchedule, ThresholdMode, Training};
 
 use crate::fit::EpochRecord;
 
@@ -19,24 +19,52 @@ pub(crate) struct Rates<'a> {
     epochs: usize,
     /// Steps of the warm-up, and the share of the rate that it begins with.
     warm_up: (usize, f64),
+    /// What follows the schedule after so many epochs.
+    averaged: Option<(usize, SwaSchedule)>,
+    /// The optimiser's learning rate.
+    lr: f64,
 }
 
 impl<'a> Rates<'a> {
-    /// For epochs of `steps` steps.
-    pub(crate) fn new(training: &'a Training, steps: usize) -> Self {
+    /// For epochs of `steps` steps and an optimiser that has the learning rate `lr`.
+    pub(crate) fn new(training: &'a Training, steps: usize, lr: f64) -> Self {
         let warm_up = training
             .warm_up
             .map_or((0, 1.0), |own| (own.steps.unwrap_or(0) + own.epochs.unwrap_or(0) * steps, own.from));
-        Rates { schedule: training.schedule.as_ref(), steps, epochs: training.epochs, warm_up }
+        let averaged = match training.average {
+            Some(Average::Swa(swa)) => swa.schedule.map(|schedule| (swa.from, schedule)),
+            _ => None,
+        };
+        let (schedule, epochs) = (training.schedule.as_ref(), training.epochs);
+        Rates { schedule, steps, epochs, warm_up, averaged, lr }
     }
 
     /// Whether the rate is anything but the optimiser's own throughout.
     pub(crate) fn change(&self) -> bool {
-        self.schedule.is_some() || self.warm_up.0 > 0
+        self.schedule.is_some() || self.warm_up.0 > 0 || self.averaged.is_some()
+    }
+
+    /// Whether the schedule has nothing more to say after so many epochs.
+    pub(crate) fn is_over(&self, epochs: usize) -> bool {
+        self.averaged.is_some_and(|(from, _)| epochs >= from)
     }
 
     /// The rate of a step of an epoch, both counted from 0, that the optimiser gives as `lr`.
     pub(crate) fn at(&self, lr: f64, epoch: usize, step: usize, plateau: &Plateau) -> f64 {
+        let Some((from, own)) = self.averaged.filter(|(from, _)| epoch >= *from) else {
+            return self.warmed(lr, epoch, step, plateau);
+        };
+        let last = self.warmed(lr, from.saturating_sub(1), self.steps.saturating_sub(1), plateau);
+        let share = ((epoch + 1 - from) as f64 / own.epochs as f64).min(1.0);
+        let share = match own.anneal {
+            Anneal::Cos => (1.0 - (PI * share).cos()) / 2.0,
+            Anneal::Linear => share,
+        };
+        own.lr * (lr / self.lr) * share + last * (1.0 - share)
+    }
+
+    /// The rate of the warm-up, then of the schedule.
+    fn warmed(&self, lr: f64, epoch: usize, step: usize, plateau: &Plateau) -> f64 {
         let now = epoch * self.steps + step;
         let (warm_up, from) = self.warm_up;
         if now < warm_up {
@@ -194,7 +222,7 @@ mod tests {
         for case in reference().iter().filter(|case| case["losses"].is_null()) {
             let training: Training = serde_json::from_value(case["training"].clone()).unwrap();
             let steps = number(&case["steps"]);
-            let rates = Rates::new(&training, steps);
+            let rates = Rates::new(&training, steps, 0.5);
             let expected: Vec<f64> = serde_json::from_value(case["rates"].clone()).unwrap();
             assert_eq!(expected.len(), training.epochs * steps);
             for (now, expected) in expected.iter().enumerate() {
@@ -211,7 +239,7 @@ mod tests {
             seen += 1;
             let training: Training = serde_json::from_value(case["training"].clone()).unwrap();
             let Some(Schedule::OnPlateau(own)) = &training.schedule else { panic!("{case}") };
-            let rates = Rates::new(&training, 1);
+            let rates = Rates::new(&training, 1, 0.5);
             let mut plateau = Plateau::default();
             let losses: Vec<f64> = serde_json::from_value(case["losses"].clone()).unwrap();
             let expected: Vec<f64> = serde_json::from_value(case["rates"].clone()).unwrap();

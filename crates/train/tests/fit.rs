@@ -488,7 +488,36 @@ fn parameters_that_cannot_move_are_named() {
     let error = setup.fit(&settings, "still", 1, &mut on).unwrap_err();
     assert_eq!(
         error.to_string(),
-        "training left unfrozen parameters as they were: dense.bias, dense.weight, embed.weight, output.weight"
+        "training left unfrozen layers as they were: dense.bias, dense.weight, embed.weight"
+    );
+}
+
+#[test]
+fn a_bias_that_a_batch_norm_takes_out_is_told() {
+    let mut setup = Setup::new();
+    // Its gradient is zero but for rounding, which is too little to change a bit of it.
+    setup.network.layers = serde_json::from_value(json!([
+        { "name": "embed", "kind": "embedding", "units": 4 },
+        { "name": "mean", "kind": "mean-pool" },
+        { "name": "dense", "kind": "dense", "units": 3, "batch-norm": true, "activation": "relu" },
+        { "name": "output", "kind": "dense", "units": 1 },
+    ]))
+    .unwrap();
+    let settings = training(json!({ "optimizer": { "kind": "sgd", "lr": 1e-4 } }));
+    let mut warnings = vec![];
+    let mut listen = |progress| {
+        if let Progress::Warning { text } = progress {
+            warnings.push(text);
+        }
+        ControlFlow::Continue(())
+    };
+    let fitted = setup.fit(&settings, "still", 1, &mut listen).unwrap();
+    assert_eq!(fitted.still, ["dense.bias"]);
+    assert_eq!(
+        warnings,
+        [
+            "training left dense.bias as before: nothing reaches it, as nothing does a bias before a batch norm"
+        ]
     );
 }
 

@@ -1,4 +1,4 @@
-"""Writes schedules.json: the learning rates that torch.optim.lr_scheduler gives. Run with PyTorch 2.11."""
+"""Writes schedules.json: the learning rates that torch.optim.lr_scheduler and SWALR give. Run with PyTorch 2.11."""
 
 import json
 import warnings
@@ -6,6 +6,7 @@ from pathlib import Path
 
 import torch
 from torch.optim import lr_scheduler as lrs
+from torch.optim.swa_utils import SWALR
 
 warnings.simplefilter("ignore")
 LR, EPOCHS, STEPS = 0.5, 8, 5
@@ -39,6 +40,13 @@ WARM = [
     ({"steps": 4, "from": 0.01}, {"kind": "exponential", "gamma": 0.9, "by": "step"}, lrs.ExponentialLR, dict(gamma=0.9)),
     ({"steps": 12, "from": 0.5}, {"kind": "linear", "by": "step"}, lrs.LinearLR, dict(start_factor=1.0, end_factor=0.0, total_iters=ALL - 12)),
 ]
+# Averages from an epoch on, with PyTorch's SWALR after it and another schedule before.
+SWA = [
+    (3, {"lr": 0.05, "epochs": 3}, dict(swa_lr=0.05, anneal_epochs=3), None, None, {}),
+    (1, {"lr": 0.9}, dict(swa_lr=0.9), None, None, {}),
+    (4, {"lr": 0.02, "epochs": 2, "anneal": "linear"}, dict(swa_lr=0.02, anneal_epochs=2, anneal_strategy="linear"),
+     {"kind": "exponential", "gamma": 0.8}, lrs.ExponentialLR, dict(gamma=0.8)),
+]
 LOSSES = [1.0, 0.9, 0.9, 0.95, 0.8, 0.81, 0.8, 0.79999, 0.85, 0.9, 0.9, 0.9, 0.9, 0.7, 0.7, 0.7, 0.7, 0.7, 0.7, 0.7]
 PLATEAUS = [
     ({"patience": 1}, dict(patience=1)),
@@ -68,6 +76,22 @@ def rates(make, by):
     return found
 
 
+def averaged(start, options, kind, own):
+    """The loop of the documentation of torch.optim.swa_utils, epochs counted from 1."""
+    sgd = optimizer()
+    schedule = kind(sgd, **own) if kind else None
+    swa = SWALR(sgd, **options)
+    found = []
+    for epoch in range(1, EPOCHS + 1):
+        found += [sgd.param_groups[0]["lr"]] * STEPS
+        sgd.step()
+        if epoch >= start:
+            swa.step()
+        elif schedule:
+            schedule.step()
+    return found
+
+
 def cases():
     for settings, kind, options in CASES:
         by = "step" if settings["kind"] == "one-cycle" else settings.get("by", "epoch")
@@ -82,6 +106,9 @@ def cases():
 
         own = {"warm-up": warm_up} | ({"schedule": settings} if settings else {})
         yield own, rates(make, "step")
+    for start, settings, options, schedule, kind, own in SWA:
+        average = {"average": {"kind": "swa", "from": start, "schedule": settings}}
+        yield average | ({"schedule": schedule} if schedule else {}), averaged(start, options, kind, own)
 
 
 def plateau(options):

@@ -123,11 +123,11 @@ fn write(
     let folder = outputs.port("network", ArtifactKind::Network, stored.meta())?;
     stored.write(&folder)?;
     let folder = outputs.port("history", ArtifactKind::History, serde_json::json!({}))?;
-    write_json(
-        &folder,
-        "history.json",
-        &serde_json::json!({ "kept": fitted.epoch, "epochs": fitted.history }),
-    )?;
+    let mut history = serde_json::json!({ "kept": fitted.epoch, "epochs": fitted.history });
+    if !fitted.still.is_empty() {
+        history["still"] = serde_json::json!(fitted.still);
+    }
+    write_json(&folder, "history.json", &history)?;
     write_augmented(&folder, data, &training.augment, task.seed)?;
     let kinds = labels(data);
     let wanted = |name: &&str| {
