@@ -11,8 +11,7 @@ use store::Store;
 
 use crate::args::{Global, Part};
 use crate::failure::{Failure, Result};
-use crate::fetched;
-use crate::{log_filter, no_stage, words};
+use crate::{fetched, log_filter, no_stage, render, words};
 
 /// The options of every command.
 pub(crate) struct Context {
@@ -58,9 +57,13 @@ impl Context {
         Ok(recipe::compile(recipe, &options)?)
     }
 
-    /// The recipe's plan, cut down to the part that is meant.
+    /// The recipe's plan, cut down to the part that is meant. Tells what of the recipe is likely not meant.
     pub(crate) fn plan(&self, recipe: &Path, part: &Part) -> Result<Plan> {
-        cut(self.compile(recipe)?.plan, part)
+        let recipe::Compiled { plan, warnings, .. } = self.compile(recipe)?;
+        if !self.json() {
+            render::warnings(&warnings)?;
+        }
+        cut(plan, part)
     }
 
     /// What a run of the plan would do.

@@ -17,9 +17,9 @@ use crate::failure::{Failure, Result};
 pub(crate) struct Figures {
     /// All of them.
     pub(crate) folder: PathBuf,
-    /// SVG files of the stages that are there for their picture.
+    /// Drawings of the stages that are there for their picture, and sheets of predictions.
     pub(crate) main: Vec<PathBuf>,
-    /// SVG files of the others: training curves, importances.
+    /// Those of the others: training curves, importances, samples of pictures.
     pub(crate) others: usize,
 }
 
@@ -28,11 +28,15 @@ pub(crate) fn refresh(store: &Store, recipe: &str, summary: &Summary) -> Result<
     let folder = folder(store, recipe);
     let mut figures = Figures { folder: folder.clone(), main: vec![], others: 0 };
     for report in &summary.stages {
-        for path in of_stage(store, &folder, &report.name, report.outputs.values())? {
+        let paths = of_stage(store, &folder, &report.name, report.outputs.values())?;
+        // A drawing is there as SVG and as PNG; a sheet of pictures only as PNG.
+        let is_sheet = |path: &PathBuf| !paths.contains(&path.with_extension("svg"));
+        for path in &paths {
             let is_svg = path.extension().is_some_and(|kind| kind == "svg");
             match report.kind.as_str() {
-                "tsne" | "compare" if is_svg => figures.main.push(path),
-                _ if is_svg => figures.others += 1,
+                "tsne" | "compare" if is_svg => figures.main.push(path.clone()),
+                "predict" if is_sheet(path) => figures.main.push(path.clone()),
+                _ if is_svg || is_sheet(path) => figures.others += 1,
                 _ => {}
             }
         }

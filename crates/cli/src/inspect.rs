@@ -13,14 +13,19 @@ use crate::args::Part;
 use crate::context::Context;
 use crate::failure::Result;
 use crate::table::Table;
-use crate::{print_json, words};
+use crate::{print_json, render, words};
 
 pub(crate) fn check(context: &Context, recipe: &Path) -> Result {
-    let plan = context.compile(recipe)?.plan;
+    let recipe::Compiled { plan, warnings, .. } = context.compile(recipe)?;
     let stages = plan.stages().count();
     if context.json() {
-        return print_json(&json!({ "mistakes": [], "stages": stages, "sources": plan.sources.len() }));
+        let warnings = render::findings_json(&warnings);
+        let sources = plan.sources.len();
+        return print_json(
+            &json!({ "mistakes": [], "warnings": warnings, "stages": stages, "sources": sources }),
+        );
     }
+    render::warnings(&warnings)?;
     let (stages, sources) = (words::count(stages, "stage"), words::count(plan.sources.len(), "source"));
     Ok(writeln!(io::stdout(), "{}: no mistakes, {stages}, {sources}", recipe.display())?)
 }

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::io::{self, Write};
 
-use miette::{GraphicalReportHandler, GraphicalTheme, LabeledSpan, NamedSource, SourceCode};
+use miette::{GraphicalReportHandler, GraphicalTheme, LabeledSpan, NamedSource, Severity, SourceCode};
 use plan::{Blame, StageError};
 use recipe::{File, Finding, Report};
 use serde_json::json;
@@ -14,11 +14,21 @@ use crate::words;
 /// Columns that a rendered mistake takes at most.
 const WIDTH: usize = 110;
 
+/// Says what of a recipe is likely not meant.
+pub(crate) fn warnings(report: &Report) -> io::Result<()> {
+    match report.findings.is_empty() {
+        true => Ok(()),
+        false => write!(io::stderr(), "{}", text(report, "warning")),
+    }
+}
+
 /// Says why a command failed.
 pub(crate) fn failure(failure: &Failure, as_json: bool) -> io::Result<()> {
     match failure {
-        Failure::Recipe(report) if as_json => writeln!(io::stdout(), "{}", report_json(report)),
-        Failure::Recipe(report) => write!(io::stderr(), "{}", text(report)),
+        Failure::Recipe(report) if as_json => {
+            writeln!(io::stdout(), "{}", json!({ "mistakes": findings_json(report) }))
+        }
+        Failure::Recipe(report) => write!(io::stderr(), "{}", text(report, "mistake")),
         Failure::Said { blame, message, hint } => {
             let mut text = format!("{}: {}\n", head(*blame), words::visible(message));
             if let Some(hint) = hint {
@@ -61,8 +71,8 @@ fn hint_line(hint: &str) -> String {
     format!("{}: {}\n", console::style("hint").for_stderr().cyan(), words::visible(hint))
 }
 
-/// All mistakes of a recipe.
-fn text(report: &Report) -> String {
+/// All findings of a report, each of them a `noun`.
+fn text(report: &Report, noun: &str) -> String {
     let theme = if console::colors_enabled_stderr() {
         GraphicalTheme::unicode()
     } else {
@@ -71,18 +81,20 @@ fn text(report: &Report) -> String {
     let handler = GraphicalReportHandler::new_themed(theme).with_width(WIDTH).with_links(false);
     let mut text = String::new();
     for finding in &report.findings {
-        let mistake = Mistake::new(report, finding);
+        let severity = if noun == "warning" { Severity::Warning } else { Severity::Error };
+        let mistake = Mistake::new(report, finding, severity);
         // Writing into a string does not fail.
         let _ = handler.render_report(&mut text, &mistake);
         text.push('\n');
     }
     let name = report.files.first().map_or_else(String::new, |file| format!(" in {}", file.path.display()));
-    text + &format!("{}{name}\n", words::count(report.findings.len(), "mistake"))
+    text + &format!("{}{name}\n", words::count(report.findings.len(), noun))
 }
 
 /// A finding in the form that miette draws.
 #[derive(Debug)]
 struct Mistake {
+    severity: Severity,
     message: String,
     code: &'static str,
     hint: Option<String>,
@@ -93,7 +105,7 @@ struct Mistake {
 }
 
 impl Mistake {
-    fn new(report: &Report, finding: &Finding) -> Self {
+    fn new(report: &Report, finding: &Finding, severity: Severity) -> Self {
         let diagnostic = &finding.diagnostic;
         let at = |span: &recipe::Span| (span.start, span.end - span.start);
         let mut labels = vec![LabeledSpan::new_primary_with_span(None, at(&finding.span))];
@@ -103,6 +115,7 @@ impl Mistake {
                 labels.push(LabeledSpan::new_with_span(Some(words.clone()), at(span)));
             } else {
                 elsewhere.push(Mistake {
+                    severity,
                     message: words.clone(),
                     code: "related",
                     hint: None,
@@ -113,6 +126,7 @@ impl Mistake {
             }
         }
         Mistake {
+            severity,
             message: words::visible(&diagnostic.message),
             code: diagnostic.code,
             hint: diagnostic.hint.as_deref().map(words::visible),
@@ -149,6 +163,10 @@ impl miette::Diagnostic for Mistake {
         Some(Box::new(self.code))
     }
 
+    fn severity(&self) -> Option<Severity> {
+        Some(self.severity)
+    }
+
     fn help<'a>(&'a self) -> Option<Box<dyn fmt::Display + 'a>> {
         self.hint.as_ref().map(|hint| Box::new(hint) as Box<dyn fmt::Display>)
     }
@@ -169,8 +187,8 @@ impl miette::Diagnostic for Mistake {
     }
 }
 
-/// All mistakes for programs: lines and columns count from 1, columns in characters.
-fn report_json(report: &Report) -> serde_json::Value {
+/// All findings for programs: lines and columns count from 1, columns in characters.
+pub(crate) fn findings_json(report: &Report) -> Vec<serde_json::Value> {
     let place = |span: &recipe::Span| {
         let file = &report.files[span.file];
         let before = &file.text[..span.start];
@@ -183,7 +201,7 @@ fn report_json(report: &Report) -> serde_json::Value {
             "end": span.end,
         })
     };
-    let findings: Vec<serde_json::Value> = report
+    report
         .findings
         .iter()
         .map(|finding| {
@@ -201,6 +219,5 @@ fn report_json(report: &Report) -> serde_json::Value {
                 "related": related,
             })
         })
-        .collect();
-    json!({ "mistakes": findings })
+        .collect()
 }

@@ -115,6 +115,12 @@ impl Dataset {
         (0..).zip(self.bytes("part")).filter(|(_, own)| **own == mark).map(|(row, _)| row).collect()
     }
 
+    /// The rows that a network is trained on: those of part `train`, or all where there is no split.
+    pub fn training_rows(&self) -> Vec<u32> {
+        let split = !self.description.parts.is_empty();
+        self.rows_of(split.then_some(Part::Train))
+    }
+
     /// The row of the source, from 0, that a row came from.
     pub fn source_row(&self, row: u32) -> i64 {
         self.values::<i64>("row")[row as usize]

@@ -4,6 +4,7 @@
 //! the uses that brought it into its network, and what is checked, stored and run is the flat list.
 
 mod backbone;
+mod steps;
 mod values;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -19,7 +20,7 @@ use crate::tree::{Data, Node};
 use crate::vars::{self, Vars};
 use crate::{catalogue, validate};
 
-pub(crate) use backbone::{layers as backbone, names as backbones};
+pub(crate) use backbone::{layers as backbone, names as backbones, preprocessing};
 
 /// What feeds a block, in the inputs of its layers.
 const INPUT: &str = "input";
@@ -31,16 +32,21 @@ const MOST: i128 = 1000;
 const LARGEST: usize = 20_000;
 const DEEPEST: usize = 40;
 
-/// Unfolds every network of the recipe's stages. What is wrong is a finding, and the list that it is in is broken.
-pub(crate) fn unfold(loaded: &mut Loaded) {
+/// Unfolds every network of the recipe's stages, and backbones in chains of columns. What is wrong is a finding, and the
+/// list that it is in is broken. Gives the backbone of each stage that names one.
+pub(crate) fn unfold(loaded: &mut Loaded) -> BTreeMap<String, String> {
     let blocks = loaded.root.get("blocks").and_then(Node::table).cloned().unwrap_or_default();
     let vars = Rc::new(vars::declared(&loaded.root));
     let scope = Scope { blocks: Rc::new(blocks), globals: Rc::clone(&vars), vars, ..Scope::default() };
     let Loaded { root, files, findings, .. } = loaded;
     let mut unfolding = Unfolding { files, findings, seen: Seen::default(), sound: true, unfolded: 0 };
+    let mut named = BTreeMap::new();
     let stages = root.get_mut("stages").and_then(Node::table_mut);
-    for stage in stages.into_iter().flat_map(BTreeMap::values_mut) {
+    for (name, stage) in stages.into_iter().flatten() {
+        steps::unfold(stage);
         if let Some(network) = stage.get_mut("network").filter(|network| network.get("backbone").is_some()) {
+            let backbone = network.get("backbone").and_then(Node::text);
+            named.extend(backbone.map(|backbone| (name.clone(), backbone.to_owned())));
             let layers = unfolding.backbone(network, &scope).map(|layers| {
                 let layers = Node { data: Data::Array(layers), ..Node::string("", network.span.clone()) };
                 Data::Table([("layers".to_owned(), layers)].into())
@@ -56,6 +62,7 @@ pub(crate) fn unfold(loaded: &mut Loaded) {
             }
         }
     }
+    named
 }
 
 /// What the layers of a list are read in.

@@ -26,6 +26,9 @@ pub(crate) fn stage(kind: &str) -> Option<&'static Value> {
                 declared.insert(key.clone(), property.clone());
             }
         }
+        if let Some(Value::Array(steps)) = schema.pointer_mut("/$defs/Step/oneOf") {
+            steps.push(backbone_step());
+        }
         schema
     }))
 }
@@ -94,6 +97,18 @@ pub(crate) fn block() -> &'static Value {
             "required": ["block"],
         });
         with_common(schema, BLOCK, &common_to_layers(false))
+    })
+}
+
+/// A step of a column that stands for those of a backbone.
+fn backbone_step() -> Value {
+    json!({
+        "description": "The steps of the pictures that a backbone's published weights were trained on: resize, crop, \
+                        three channels, normalise.",
+        "type": "object",
+        "properties": { "backbone": { "type": "string", "enum": blocks::backbones().collect::<Vec<_>>() } },
+        "required": ["backbone"],
+        "additionalProperties": false,
     })
 }
 

@@ -16,7 +16,7 @@ use crate::report::{Failure, File, Finding, Report, Seen, Span};
 use crate::sources::{self, Search};
 use crate::sweep::{self, Axes};
 use crate::tree::Node;
-use crate::{blocks, pretrained, validate};
+use crate::{blocks, preprocessing, pretrained, validate};
 
 /// What stands beside a recipe on the command line.
 #[derive(Clone, Debug, Default)]
@@ -46,6 +46,8 @@ pub struct Compiled {
     pub facts: Facts,
     /// What is known of every source before its rows are read.
     pub sources: BTreeMap<String, SourceFact>,
+    /// What is no mistake, and yet not likely meant.
+    pub warnings: Report,
 }
 
 /// Compiles the recipe at `path`.
@@ -63,10 +65,13 @@ pub fn compile(path: &Path, options: &Options) -> Result<Compiled, Failure> {
 pub fn compile_text(path: &Path, text: String, options: &Options) -> Result<Compiled, Failure> {
     let mut loaded = load::load(path, text, &options.sets);
     let (axes, mut diagnostics) = sweep::expand(&mut loaded.root);
-    blocks::unfold(&mut loaded);
+    let backbones = blocks::unfold(&mut loaded);
     let checked = Checker { loaded: &loaded, axes: &axes, options, diagnostics: &mut diagnostics }.check();
     match checked {
-        Some(compiled) if diagnostics.is_empty() && loaded.findings.is_empty() => Ok(compiled),
+        Some(compiled) if diagnostics.is_empty() && loaded.findings.is_empty() => {
+            let warnings = preprocessing::mismatches(&compiled.params, &compiled.facts, &backbones);
+            Ok(Compiled { warnings: report(loaded, warnings, &axes), ..compiled })
+        }
         _ => Err(Failure::Diagnostics(report(loaded, diagnostics, &axes))),
     }
 }
@@ -109,7 +114,7 @@ impl Checker<'_> {
         let stages = hoist(stages?, &params, &mut facts);
         let plan = Plan::new(self.name(), seed, sources.planned, stages).ok()?;
         let files = self.loaded.files.clone();
-        Some(Compiled { plan, files, params, facts, sources: sources.facts })
+        Some(Compiled { plan, files, params, facts, sources: sources.facts, warnings: Report::default() })
     }
 
     fn name(&self) -> String {

@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 
 use network::{Graph, Network, Node, Prefix};
 use plan::{Input, Origin, Stage, Variant};
-use stages::{ExtractFrozen, Fact, Finetune, Params, Training};
+use stages::{ExtractFrozen, Fact, Finetune, Params, Training, Views};
 
 use crate::compile::{Facts, planned};
 
@@ -42,6 +42,8 @@ struct Made {
     network: String,
     data: String,
     nodes: Vec<String>,
+    /// Views of the training rows that it runs too, and the seed of their draws.
+    views: Option<(Views, Option<u64>)>,
     /// The trainings that take its values.
     users: Vec<String>,
     /// The share of the first one's multiply-adds, and what is stored, in words.
@@ -58,7 +60,7 @@ struct Trained<'a> {
 
 impl Pass<'_> {
     fn take(&mut self, mut stage: Stage) {
-        match self.part_of(&stage.name) {
+        match self.part_of(&stage) {
             None => {
                 if let Some(made) = self.applied(&stage.name) {
                     self.feed(&mut stage, made);
@@ -82,17 +84,24 @@ impl Pass<'_> {
 
     /// The frozen part of a training's network that is run on its own, or why it is not; `None` for other stages and
     /// networks without one.
-    fn part_of(&self, name: &str) -> Option<Result<Made, String>> {
-        let trained = trained(&self.params[name])?;
-        let network = self.network(name)?;
+    fn part_of(&self, stage: &Stage) -> Option<Result<Made, String>> {
+        let trained = trained(&self.params[&stage.name])?;
+        let network = self.network(&stage.name)?;
         let graph = network.lower().ok()?;
         let prefix = graph.prefix(&still(&graph, network, self.network(trained.start)?))?;
         if !trained.training.hoist {
             return Some(Err("`hoist` is false".to_owned()));
         }
-        if !trained.training.augment.is_empty() {
-            return Some(Err("every epoch sees other pictures by `augment`".to_owned()));
-        }
+        let augment = &trained.training.augment;
+        let views = match trained.training.views {
+            _ if augment.is_empty() => None,
+            None => {
+                let reason = "every epoch sees other pictures by `augment`; with `views` it would run once over so \
+                              many of each";
+                return Some(Err(reason.to_owned()));
+            }
+            Some(count) => Some((Views { augment: augment.clone(), count }, stage.seed)),
+        };
         if prefix.stored.is_empty() {
             let reason = format!(
                 "it takes {} multiply-adds for each value that it gives, and storing pays from {} on",
@@ -103,10 +112,11 @@ impl Pass<'_> {
         }
         let nodes: Vec<&Node> = prefix.stored.iter().map(|&index| &graph.nodes[index]).collect();
         Some(Ok(Made {
-            name: self.free_name(name),
+            name: self.free_name(&stage.name),
             network: self.origin(trained.start, &nodes),
             data: trained.data.to_owned(),
             nodes: nodes.iter().map(|node| node.name.clone()).collect(),
+            views,
             users: vec![],
             saved: prefix.saved,
             stored: stored(&nodes),
@@ -117,7 +127,8 @@ impl Pass<'_> {
     /// it is not there yet.
     fn made(&mut self, part: Made) -> usize {
         let same = |other: &Made| {
-            (&other.network, &other.data, &other.nodes) == (&part.network, &part.data, &part.nodes)
+            (&other.network, &other.data, &other.nodes, &other.views)
+                == (&part.network, &part.data, &part.nodes, &part.views)
         };
         if let Some(found) = self.made.iter().position(same) {
             return found;
@@ -126,12 +137,16 @@ impl Pass<'_> {
             network: part.network.clone(),
             data: part.data.clone(),
             nodes: part.nodes.clone(),
+            views: part.views.as_ref().map(|(views, _)| views.clone()),
         };
         let params = Params::ExtractFrozen(extract);
         let values = Fact::Plain(plan::ArtifactKind::Values);
         self.facts.insert(part.name.clone(), vec![("values", values)]);
         let references = params.stage().references(self.params);
-        self.stages.extend(planned(&part.name, &params, &references, self.facts, 0));
+        let stage = planned(&part.name, &params, &references, self.facts, 0);
+        // Only views are drawn, by the training's seed.
+        let seed = part.views.as_ref().and_then(|(_, seed)| *seed);
+        self.stages.extend(stage.map(|stage| Stage { seed, ..stage }));
         self.made.push(part);
         self.made.len() - 1
     }
@@ -207,7 +222,14 @@ impl Made {
         let nodes: Vec<String> = self.nodes.iter().map(|node| format!("`{node}`")).collect();
         let (nodes, network) = (nodes.join(", "), &self.network);
         let share = self.saved * 100.0;
-        format!("{nodes} of `{network}` once for {users}: {share:.1}% of its multiply-adds, {}", self.stored)
+        let views = match &self.views {
+            Some((views, _)) => format!(", and {} views of each training row", views.count),
+            None => String::new(),
+        };
+        format!(
+            "{nodes} of `{network}` once for {users}: {share:.1}% of its multiply-adds, {}{views}",
+            self.stored
+        )
     }
 }
 

@@ -16,6 +16,7 @@ mod editor;
 mod hoist;
 mod input;
 mod load;
+mod preprocessing;
 mod pretrained;
 mod reference;
 mod references;

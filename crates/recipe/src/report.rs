@@ -74,7 +74,7 @@ pub struct Report {
     /// The recipe, then those it extends, nearest first, each with the files it includes, then what the command line
     /// sets, then the backbones that it names.
     pub files: Vec<File>,
-    /// At least one.
+    /// At least one where there is no plan.
     pub findings: Vec<Finding>,
 }
 

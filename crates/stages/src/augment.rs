@@ -6,10 +6,17 @@ use plan::Diagnostic;
 
 use crate::check::Context;
 use crate::fact::DatasetFact;
+use crate::training::Training;
 
 /// Reports what is wrong with the augmentation of rows of `data`.
-pub(crate) fn check_augment(augment: &[Transform], data: &DatasetFact, context: &mut Context<'_>) {
+pub(crate) fn check_augment(training: &Training, data: &DatasetFact, context: &mut Context<'_>) {
+    let augment = &training.augment;
     if augment.is_empty() {
+        if training.views.is_some() {
+            let message = "`views` counts what `augment` draws, and nothing is augmented";
+            let hint = "add `augment`, such as augment = [{ horizontal-flip = 0.5 }], or remove `views`";
+            context.report(Diagnostic::new("augment", context.place("views"), message).hint(hint));
+        }
         return;
     }
     if !data.columns.values().any(|column| matches!(column, ColumnType::Image { .. })) {

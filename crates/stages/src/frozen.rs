@@ -13,7 +13,7 @@ use crate::table::{Params, Reference, Stage};
 /// Runs the frozen part of a network over every row of the data, all parts, and keeps what its ends give. The compiler
 /// puts it in front of a training; a recipe cannot.
 ///
-/// Output: `values`, 32-bit floats by node and row.
+/// Output: `values`, 32-bit floats by node and row, those of the views behind those of all rows.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct ExtractFrozen {
@@ -23,6 +23,19 @@ pub struct ExtractFrozen {
     pub data: String,
     /// The nodes whose values are kept, each behind those that it needs.
     pub nodes: Vec<String>,
+    /// Augmented views of the training rows' pictures, which are run too. The seed is that of the training.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub views: Option<Views>,
+}
+
+/// Augmented views of pictures, drawn once.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Views {
+    /// What is done to the pictures.
+    pub augment: Vec<images::Transform>,
+    /// How many views there are of each.
+    pub count: u64,
 }
 
 impl Stage for ExtractFrozen {

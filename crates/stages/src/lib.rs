@@ -57,7 +57,7 @@ pub use fact::{DatasetFact, Fact, FeaturesFact, HeadFact, LabelFact, NetworkFact
 pub use features::ExtractFeatures;
 pub use finetune::Finetune;
 pub use freeze::{Freeze, Unfreeze};
-pub use frozen::ExtractFrozen;
+pub use frozen::{ExtractFrozen, Views};
 pub use goal::{Goal, Goals, Output, in_units_of};
 pub use groups::{LayerRate, Misplaced, Moves, NoDecay, Thaw};
 pub use inputs::Inputs;

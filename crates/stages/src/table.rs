@@ -291,7 +291,8 @@ pub const KINDS: &[Declaration] = &[
     },
     Declaration {
         kind: "cluster",
-        version: 1,
+        // 2: pictures are drawn at their points and by cluster.
+        version: 2,
         summary: "finds clusters of rows by k-means",
         draws: true,
         numeric: false,
@@ -301,7 +302,8 @@ pub const KINDS: &[Declaration] = &[
     },
     Declaration {
         kind: "project",
-        version: 1,
+        // 2: pictures are drawn at their points.
+        version: 2,
         summary: "draws rows in the plane of their principal components",
         draws: false,
         numeric: false,

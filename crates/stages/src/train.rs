@@ -168,7 +168,7 @@ pub(crate) fn check_training(
     check_optimizer(&training.optimizer, context);
     check_sample(training, data.label().map(|label| label.kind), context);
     check_average(training, context);
-    check_augment(&training.augment, data, context);
+    check_augment(training, data, context);
     goals
 }
 

@@ -38,6 +38,12 @@ pub struct Training {
     /// is transformed as it is before the crop that its column's chain ends with, and cropped then.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub augment: Vec<images::Transform>,
+    /// How many augmented views of each training picture are drawn, once; the epochs take them in turn. By default every
+    /// epoch draws anew. With views a frozen first part of the network is run once over all of them, and not in every
+    /// epoch.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = 1000))]
+    pub views: Option<u64>,
     /// How weights move.
     #[serde(default)]
     pub optimizer: Optimizer,

@@ -19,6 +19,7 @@ const AHEAD: usize = 2;
 pub(crate) struct Ahead<'s> {
     loader: &'s Loader<'s>,
     batches: std::slice::Iter<'s, Vec<u32>>,
+    augment: Option<Augment<'s>>,
     /// Pictures that were made; none where the batches have none.
     made: Option<Receiver<Result<Pictures, data::Error>>>,
 }
@@ -46,7 +47,7 @@ impl<'s> Ahead<'s> {
             });
             receive
         });
-        Ahead { loader, batches: batches.iter(), made }
+        Ahead { loader, batches: batches.iter(), augment, made }
     }
 
     /// The next batch; one without rows after the last.
@@ -59,6 +60,6 @@ impl<'s> Ahead<'s> {
                 made.recv().map_err(gone)??
             }
         };
-        self.loader.assemble(rows, pictures)
+        self.loader.assemble(rows, pictures, self.augment)
     }
 }

@@ -85,7 +85,7 @@ impl<'a> Loader<'a> {
             }
         }
         if let Some(stored) = stored {
-            stored.check(module, dataset)?;
+            stored.check(module)?;
         }
         let loader = Loader { dataset, inputs, stored, device: module.device(), lengths, largest };
         loader.inputs(&[])?;
@@ -105,12 +105,18 @@ impl<'a> Loader<'a> {
 
     /// The rows' columns and stored values, pictures augmented.
     pub(crate) fn augmented(&self, rows: &[u32], augment: Option<Augment<'_>>) -> Result<Inputs, Error> {
-        self.assemble(rows, self.pictures().batch(rows, augment)?)
+        self.assemble(rows, self.pictures().batch(rows, augment)?, augment)
     }
 
-    /// The rows' columns and stored values, with these pictures.
-    pub(crate) fn assemble(&self, rows: &[u32], mut pictures: Pictures) -> Result<Inputs, Error> {
-        let stored = self.stored.into_iter().flat_map(|stored| stored.batch(rows, self.device));
+    /// The rows' columns and stored values, with these pictures, which were made with `augment`.
+    pub(crate) fn assemble(
+        &self,
+        rows: &[u32],
+        mut pictures: Pictures,
+        augment: Option<Augment<'_>>,
+    ) -> Result<Inputs, Error> {
+        let view = augment.map(|augment| augment.epoch);
+        let stored = self.stored.into_iter().flat_map(|stored| stored.batch(rows, view, self.device));
         let mut inputs: Inputs = stored.collect::<Result<_, _>>()?;
         for (name, input) in &self.inputs {
             let missing = |wanted| Error::Column { name: name.clone(), wanted };

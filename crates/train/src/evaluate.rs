@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use data::{Dataset, Labels, Part, RowValuesWriter};
+use data::{Augment, Dataset, Labels, Part, RowValuesWriter};
 use metrics::{Classes, MultiLabel, Numbers, Predictions};
 use nn::Module;
 use stages::{Goals, Metric};
@@ -39,10 +39,12 @@ fn batches(lengths: &[u32], rows: &[u32], most: usize) -> Vec<Vec<usize>> {
     batches
 }
 
-/// Runs `forward` over batches of `rows`; `take` gets the positions in `rows` and the result.
+/// Runs `forward` over batches of `rows`, their pictures augmented or not; `take` gets the positions in `rows` and the
+/// result.
 pub(crate) fn each<T>(
     loader: &Loader<'_>,
     rows: &[u32],
+    augment: Option<Augment<'_>>,
     forward: impl Fn(&nn::Inputs) -> Result<T, nn::Error>,
     mut take: impl FnMut(&[usize], &T) -> Result<(), Error>,
 ) -> Result<(), Error> {
@@ -51,7 +53,7 @@ pub(crate) fn each<T>(
     let of = |batch: &Vec<usize>| batch.iter().map(|&at| rows[at]).collect();
     let own: Vec<Vec<u32>> = places.iter().map(of).collect();
     std::thread::scope(|scope| {
-        let mut ahead = Ahead::start(scope, loader, &own, None);
+        let mut ahead = Ahead::start(scope, loader, &own, augment);
         for batch in &places {
             take(batch, &forward(&ahead.next()?)?)?;
         }
@@ -109,6 +111,7 @@ fn outputs(module: &Module, loader: &Loader<'_>, rows: &[u32]) -> Result<Vec<Pre
     each(
         loader,
         rows,
+        None,
         |inputs| module.forward_results(inputs),
         |batch, results| {
             for (Predicted { values, width, .. }, result) in all.iter_mut().zip(results) {
@@ -148,6 +151,7 @@ pub fn features(module: &Module, dataset: &Dataset, rows: &[u32], path: &Path) -
     each(
         &Loader::new(module, dataset, None)?,
         rows,
+        None,
         |inputs| module.forward(inputs),
         |batch, result| {
             let found = values::floats(result)?;

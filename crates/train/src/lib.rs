@@ -35,4 +35,4 @@ pub use find::FoundRate;
 pub use fit::{EpochRecord, Fitted, Job, fit};
 pub use optimizer::Optimizer;
 pub use scale::standardize;
-pub use stored::{Stored, store};
+pub use stored::{Stored, Views, store};

@@ -48,9 +48,10 @@ impl<'a> Run<'a> {
             return Err(Error::NothingToTrain);
         }
         let loader = Loader::new(&module, job.dataset, job.stored)?;
-        // Data without a split has no parts: all of it is for training.
-        let split = !job.dataset.description().parts.is_empty();
-        let train = job.dataset.rows_of(split.then_some(Part::Train));
+        if let Some(stored) = job.stored {
+            stored.check_views(job.training)?;
+        }
+        let train = job.dataset.training_rows();
         let valid = job.dataset.rows_of(Some(Part::Valid));
         let early = job.training.early_stopping.as_ref();
         let plateau = job.training.plateau();
@@ -119,9 +120,10 @@ impl<'a> Run<'a> {
         Ok(if all { self.module.weights()? } else { self.module.moving_weights()? })
     }
 
-    /// What an epoch does to pictures of the training rows.
+    /// What an epoch does to pictures of the training rows: draws of its own, or the next of the views in turn.
     pub(crate) fn augment(&self, epoch: u64) -> Option<Augment<'_>> {
-        self.augment.as_ref().map(|chain| Augment { chain, seed: self.job.seed, epoch })
+        let view = self.job.training.views.map_or(epoch, |views| (epoch + views - 1) % views + 1);
+        self.augment.as_ref().map(|chain| Augment { chain, seed: self.job.seed, epoch: view })
     }
 
     /// What a checkpoint must be of to be gone on from.

@@ -526,10 +526,11 @@ fn stored(setup: &Setup, node: &str) -> Stored {
     let folder = setup.folder.path().join(node);
     fs::create_dir_all(&folder).unwrap();
     let part = Module::new(&setup.network.cut(node).unwrap(), 5, Device::Cpu).unwrap();
-    let mut told = 0;
-    store(&part, &setup.dataset, &[node.to_owned()], &folder, &mut |done| told = done).unwrap();
-    assert_eq!(told, setup.dataset.rows());
-    Stored::open([(node, folder.join(format!("{node}.safetensors")).as_path())]).unwrap()
+    let mut told = 1;
+    let nodes = [node.to_owned()];
+    store(&part, &setup.dataset, &nodes, None, &folder, &mut |done, all| told = all - done).unwrap();
+    assert_eq!(told, 0);
+    Stored::open([(node, folder.join(format!("{node}.safetensors")).as_path())], &setup.dataset).unwrap()
 }
 
 #[test]
@@ -563,7 +564,7 @@ fn a_frozen_part_may_be_read_instead_of_run() {
     }
     // Values of another node under this one's name.
     let wrong = setup.folder.path().join("gru/gru.safetensors");
-    setup.stored = Some(Stored::open([("last", wrong.as_path())]).unwrap());
+    setup.stored = Some(Stored::open([("last", wrong.as_path())], &setup.dataset).unwrap());
     let error = setup.fit(&settings, "wrong", 1, &mut on).unwrap_err();
     assert_eq!(error.to_string(), "the stored values of `last` do not fit the network and the data");
 }

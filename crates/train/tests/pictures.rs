@@ -79,6 +79,7 @@ impl Setup {
     fn fit(
         &self,
         augment: Value,
+        views: Option<u64>,
         checkpoint: &str,
         threads: usize,
         stop: Option<usize>,
@@ -97,6 +98,7 @@ impl Setup {
             "epochs": 3, "batch": { "size": 8 }, "augment": augment, "optimizer": { "kind": "adam", "lr": 1e-2 },
         }))
         .unwrap();
+        let training = Training { views, ..training };
         let checkpoint = self.folder.path().join(checkpoint);
         let job = Job {
             dataset: &self.dataset,
@@ -125,7 +127,7 @@ fn bits(fitted: &Fitted) -> Vec<Vec<u32>> {
 
 #[test]
 fn pictures_are_learnt() {
-    let fitted = Setup::new().fit(json!([]), "plain", 1, None).unwrap();
+    let fitted = Setup::new().fit(json!([]), None, "plain", 1, None).unwrap();
     let accuracy = fitted.history.last().unwrap().metrics["valid"]["accuracy"];
     assert!(accuracy > 0.9, "{accuracy}");
 }
@@ -135,23 +137,37 @@ fn augmentation_survives_an_interruption_and_any_number_of_threads() {
     let setup = Setup::new();
     let augment =
         json!([{ "horizontal-flip": 0.5 }, { "rotate": 20 }, { "brightness": 0.3 }, { "shift": 0.1 }]);
-    let whole = setup.fit(augment.clone(), "whole", 2, None).unwrap();
-    assert_ne!(bits(&whole), bits(&setup.fit(json!([]), "plain", 2, None).unwrap()));
+    let whole = setup.fit(augment.clone(), None, "whole", 2, None).unwrap();
+    assert_ne!(bits(&whole), bits(&setup.fit(json!([]), None, "plain", 2, None).unwrap()));
     for stop in 1..3 {
         let checkpoint = format!("stopped-{stop}");
-        let stopped = setup.fit(augment.clone(), &checkpoint, 1, Some(stop));
+        let stopped = setup.fit(augment.clone(), None, &checkpoint, 1, Some(stop));
         assert!(matches!(stopped, Err(Error::Stopped)));
-        let resumed = setup.fit(augment.clone(), &checkpoint, 1, None).unwrap();
+        let resumed = setup.fit(augment.clone(), None, &checkpoint, 1, None).unwrap();
         assert_eq!(bits(&resumed), bits(&whole));
         assert_eq!(resumed.history, whole.history);
     }
 }
 
 #[test]
+fn views_are_taken_in_turn() {
+    let setup = Setup::new();
+    let augment = json!([{ "horizontal-flip": 0.5 }, { "rotate": 20 }]);
+    let fit =
+        |views: Option<u64>, name: &str| bits(&setup.fit(augment.clone(), views, name, 1, None).unwrap());
+    let anew = fit(None, "anew");
+    // As many views as epochs: each epoch has its own, and the first ones are the same.
+    assert_eq!(fit(Some(3), "three"), anew);
+    assert_eq!(fit(Some(7), "seven"), anew);
+    let (one, two) = (fit(Some(1), "one"), fit(Some(2), "two"));
+    assert!(one != anew && two != anew && one != two);
+}
+
+#[test]
 fn a_view_of_another_size_is_refused() {
     let setup = Setup::new();
     // The crop of the column's chain still cuts what augmentation leaves.
-    assert!(setup.fit(json!([{ "random-resized-crop": 9 }]), "larger", 1, None).is_ok());
-    let refused = setup.fit(json!(["grey", { "rescale": { "scale": 1.0 } }, "grey"]), "chain", 1, None);
+    assert!(setup.fit(json!([{ "random-resized-crop": 9 }]), None, "larger", 1, None).is_ok());
+    let refused = setup.fit(json!(["grey", { "rescale": { "scale": 1.0 } }, "grey"]), None, "chain", 1, None);
     assert!(matches!(refused, Err(Error::Setting(_))));
 }

@@ -13,6 +13,7 @@ use crate::error::OrStage;
 use crate::files::{Outputs, write_csv};
 use crate::inputs::{artifact, dataset};
 use crate::plane::{self, Plane};
+use crate::sheets::{write_clustered, write_thumbnails};
 
 /// Rows of the silhouette at most: its time goes with their square.
 const MEASURED: usize = 5000;
@@ -59,13 +60,11 @@ pub(crate) fn run(params: &Cluster, task: &Task, report: Report<'_>) -> Result<O
     if let Some(plane) = plane {
         let of: Vec<usize> = assigned.iter().map(|(cluster, _)| *cluster).collect();
         let names: Vec<String> = (0..params.k).map(|cluster| format!("cluster {cluster}")).collect();
-        plane::draw(
-            &folder,
-            &plane.points(&all),
-            &of,
-            &names,
-            "Clusters in the plane of two principal components",
-        )?;
+        let points = plane.points(&all);
+        let title = "Clusters in the plane of two principal components";
+        plane::draw(&folder, &points, &of, &names, title)?;
+        write_thumbnails(&folder, &data, &rows, &points)?;
+        write_clustered(&folder, &data, &assigned, params.k)?;
     }
     for (name, value) in &measures {
         outputs.summary(*name, *value);

@@ -2,6 +2,8 @@
 
 use std::path::Path;
 
+use data::Dataset;
+use images::Chain;
 use network::{Graph, Network};
 use plan::{ArtifactKind, Blame, Outcome, Progress, StageError, Task};
 use stages::ExtractFrozen;
@@ -22,19 +24,25 @@ pub(crate) fn run(params: &ExtractFrozen, task: &Task, report: Report<'_>) -> Re
     let device = torch::device(&task.device).or_stage()?;
     let mut outputs = Outputs::new(task);
     let folder = outputs.port("values", ArtifactKind::Values, serde_json::json!({}))?;
-    let total = data.rows() as u64;
+    let wrong = |problem: images::Problem| StageError::new(Blame::Input, problem.reason);
+    let chain = params.views.as_ref().map(|views| Chain::new(&views.augment).map_err(wrong)).transpose()?;
+    let views = params.views.as_ref().zip(chain.as_ref());
+    let views = views.map(|(own, chain)| train::Views { chain, seed: task.seed, count: own.count });
     let whole = artifact(task, "network")?;
     for (part, nodes) in passes(&read_json(whole, NETWORK)?, &params.nodes)? {
         let stored = StoredNetwork::open(whole)?.with_network(part)?.reading(encoded)?;
         let module = stored.module(device)?;
         let phase = format!("extract {}", nodes.join(", "));
-        train::store(&module, &data, &nodes, &folder, &mut |done| {
+        train::store(&module, &data, &nodes, views, &folder, &mut |done, total| {
             let (phase, unit) = (phase.clone(), "rows".to_owned());
-            report(Progress::Step { phase, done: done as u64, total, unit });
+            report(Progress::Step { phase, done: done as u64, total: total as u64, unit });
         })
         .or_stage()?;
     }
-    outputs.summary("rows", total as f64);
+    outputs.summary("rows", data.rows() as f64);
+    if let Some(views) = views {
+        outputs.summary("views", views.count as f64);
+    }
     Ok(outputs.done())
 }
 
@@ -60,9 +68,9 @@ fn passes(network: &Network, nodes: &[String]) -> Result<Vec<(Network, Vec<Strin
 ///
 /// # Errors
 /// When a file cannot be read, or is damaged.
-pub(crate) fn stored(task: &Task) -> Result<Option<Stored>, StageError> {
+pub(crate) fn stored(task: &Task, data: &Dataset) -> Result<Option<Stored>, StageError> {
     let Some(values) = artifacts(task, "values").next() else { return Ok(None) };
     let files = values.files.iter().filter_map(|(name, path)| Some((name.strip_suffix(SUFFIX)?, path)));
     let files: Vec<(&str, &Path)> = files.map(|(node, path)| (node, path.as_path())).collect();
-    Stored::open(files).or_stage().map(Some)
+    Stored::open(files, data).or_stage().map(Some)
 }

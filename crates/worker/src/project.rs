@@ -9,6 +9,7 @@ use crate::error::OrStage;
 use crate::files::{Outputs, write_csv, write_picture};
 use crate::inputs::{artifact, dataset};
 use crate::plane::{self, Plane};
+use crate::sheets::write_thumbnails;
 
 pub(crate) fn run(params: &Project, task: &Task) -> Result<Outcome, StageError> {
     let data = dataset(artifact(task, "data")?)?;
@@ -36,6 +37,7 @@ pub(crate) fn run(params: &Project, task: &Task) -> Result<Outcome, StageError> 
     });
     write_csv(&folder, "points.csv", &header, lines)?;
     plane::draw(&folder, &points, &of, &names, "Rows in the plane of two principal components")?;
+    write_thumbnails(&folder, &data, &rows, &points)?;
 
     let (variances, shares) = (plane.principal().variances(), plane.principal().shares());
     let mut sum = 0.0;

@@ -109,7 +109,7 @@ fn network(
 ) -> Result<Vec<Said>, StageError> {
     let stored = StoredNetwork::open(model)?.reading(encoded)?;
     let module = stored.module(torch::device(&task.device).or_stage()?)?;
-    let given = crate::frozen::stored(task)?;
+    let given = crate::frozen::stored(task, data)?;
     let labels = data.description().all_labels();
     let said = |Predicted { output, values, width }: Predicted| {
         let goal = stored.goals.get(&output);

@@ -2,9 +2,10 @@
 
 use std::path::Path;
 
-use data::{Augment, ColumnType, Dataset, Labels, Part};
-use images::{Chain, Picture, Tile, Transform, sheet};
+use data::{Augment, ColumnType, Dataset, Labels};
+use images::{Chain, Picture, Tile, sheet};
 use plan::{Blame, StageError};
+use stages::Training;
 
 use crate::error::OrStage;
 use crate::features::Features;
@@ -18,6 +19,9 @@ const ROWS: usize = 6;
 const EPOCHS: u64 = 8;
 /// Pictures of a sheet of mistakes.
 const MISTAKES: usize = 24;
+/// Clusters of a sheet, and the pictures of each.
+const CLUSTERS: usize = 20;
+const MEMBERS: usize = 9;
 /// Pictures on a plane, and the pixels of their longer side.
 const THUMBNAILS: usize = 2000;
 const THUMBNAIL: usize = 40;
@@ -51,28 +55,31 @@ pub(crate) fn write_samples(folder: &Path, data: &Dataset) -> Result<(), StageEr
 pub(crate) fn write_augmented(
     folder: &Path,
     data: &Dataset,
-    augment: &[Transform],
+    training: &Training,
     seed: u64,
 ) -> Result<(), StageError> {
-    if augment.is_empty() {
+    if training.augment.is_empty() {
         return Ok(());
     }
+    let (drawn, what) = match training.views {
+        Some(views) => (views.min(EPOCHS), "view"),
+        None => (EPOCHS, "epoch"),
+    };
     let wrong = |problem: images::Problem| StageError::new(Blame::Input, problem.reason);
-    let chain = Chain::new(augment).map_err(wrong)?;
-    let split = !data.description().parts.is_empty();
-    let rows = spread(data, &data.rows_of(split.then_some(Part::Train)), ROWS);
+    let chain = Chain::new(&training.augment).map_err(wrong)?;
+    let rows = spread(data, &data.training_rows(), ROWS);
     for (file, column) in named("augmented", data) {
         let mut tiles = vec![];
         for &row in &rows {
             let label = class(data, row).unwrap_or_else(|| data.source_row(row).to_string());
             tiles.push(Tile { label, picture: picture(data, &column, row, None)? });
-            for epoch in 1..=EPOCHS {
+            for epoch in 1..=drawn {
                 let augment = Augment { chain: &chain, seed, epoch };
                 let picture = picture(data, &column, row, Some(augment))?;
-                tiles.push(Tile { label: format!("epoch {epoch}"), picture });
+                tiles.push(Tile { label: format!("{what} {epoch}"), picture });
             }
         }
-        draw(folder, &file, &tiles, 1 + EPOCHS as usize, SIDE)?;
+        draw(folder, &file, &tiles, 1 + drawn as usize, SIDE)?;
     }
     Ok(())
 }
@@ -156,6 +163,40 @@ pub(crate) fn write_nearest(folder: &Path, data: &Dataset, features: &Features) 
             }
         }
         draw(folder, &file, &tiles, 1 + EPOCHS as usize, SIDE)?;
+    }
+    Ok(())
+}
+
+/// Writes `clustered.png`: a row for each of the first clusters, the pictures nearest to its centre. `assigned` has the
+/// cluster of each row and its squared distance. Nothing where the data has no pictures.
+pub(crate) fn write_clustered(
+    folder: &Path,
+    data: &Dataset,
+    assigned: &[(usize, f64)],
+    clusters: usize,
+) -> Result<(), StageError> {
+    let Some(blank) = Picture::new(1, 1, 3, vec![u8::MAX; 3]) else { return Ok(()) };
+    for (file, column) in named("clustered", data) {
+        let mut tiles = vec![];
+        for cluster in 0..clusters.min(CLUSTERS) {
+            let mut own: Vec<(f64, u32)> = (0..)
+                .zip(assigned)
+                .filter(|(_, (of, _))| *of == cluster)
+                .map(|(row, (_, far))| (*far, row))
+                .collect();
+            own.sort_by(|one, other| one.0.total_cmp(&other.0).then(one.1.cmp(&other.1)));
+            // A row of the sheet is a cluster, however few it has.
+            for at in 0..MEMBERS {
+                let Some(&(_, row)) = own.get(at) else {
+                    tiles.push(Tile { label: String::new(), picture: blank.clone() });
+                    continue;
+                };
+                let class = class(data, row).unwrap_or_else(|| data.source_row(row).to_string());
+                let label = if at == 0 { format!("{cluster}: {class}") } else { class };
+                tiles.push(Tile { label, picture: picture(data, &column, row, None)? });
+            }
+        }
+        draw(folder, &file, &tiles, MEMBERS, SIDE)?;
     }
     Ok(())
 }

@@ -66,7 +66,7 @@ fn run(
     task: &Task,
     report: Report<'_>,
 ) -> Result<Outcome, StageError> {
-    let stored = crate::frozen::stored(task)?;
+    let stored = crate::frozen::stored(task, data)?;
     let job = Job {
         dataset: data,
         stored: stored.as_ref(),
@@ -128,7 +128,7 @@ fn write(
         history["still"] = serde_json::json!(fitted.still);
     }
     write_json(&folder, "history.json", &history)?;
-    write_augmented(&folder, data, &training.augment, task.seed)?;
+    write_augmented(&folder, data, training, task.seed)?;
     let kinds = labels(data);
     let wanted = |name: &&str| {
         let metric = Measure::from_name(name).map(|measure| measure.metric);

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
+use std::path::Path;
 
 use insta::assert_snapshot;
 use serde_json::Value;
@@ -87,6 +88,61 @@ data = "tokens"
 kind = "predict"
 model = "head"
 data = "tokens"
+"#;
+
+/// Pictures under a frozen convolution, in two augmented views.
+const PICTURES: &str = r#"
+seed = 7
+
+[data.pets]
+path = "pets"
+format = "pictures"
+split = { train = 0.6, valid = 0.4, stratify = "label" }
+
+[stages.pictures]
+kind = "preprocess"
+data = "pets"
+label = "label"
+columns.image = [{ resize = 20 }, { center-crop = 16 }, "rgb"]
+
+[stages.base]
+kind = "load-network"
+data = "pictures"
+network.layers = [
+  { name = "conv", kind = "conv2d", units = 8, kernel = 7, activation = "relu" },
+  { name = "pool", kind = "adaptive-average-pool2d", size = 2 },
+  { name = "flat", kind = "flatten" },
+  { name = "output", kind = "dense", units = 1 },
+]
+
+[stages.frozen]
+kind = "freeze"
+network = "base"
+layers = "conv"
+
+[stages.head]
+kind = "finetune"
+network = "frozen"
+data = "pictures"
+epochs = 5
+batch = { size = 2 }
+augment = [{ horizontal-flip = 0.5 }, { rotate = 40 }, { brightness = 0.4 }]
+views = 2
+optimizer = { kind = "adam", lr = 1e-2 }
+
+[stages.other-seed]
+kind = "finetune"
+network = "frozen"
+data = "pictures"
+epochs = 1
+augment = [{ horizontal-flip = 0.5 }, { rotate = 40 }, { brightness = 0.4 }]
+views = 2
+seed = 8
+
+[stages.score]
+kind = "evaluate"
+model = "head"
+data = "pictures"
 "#;
 
 fn session() -> Session {
@@ -201,4 +257,48 @@ fn the_frozen_part_is_run_again_only_when_it_changed() {
         session.write("input.toml", &RECIPE.replace("model = \"head\"", "model = \"head.frozen\""));
         session.transcript("check input.toml")
     });
+}
+
+#[test]
+fn views_of_pictures_are_run_once() {
+    let session = Session::new();
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../images/tests/files");
+    for (class, files) in [
+        ("cat", ["jpeg.jpg", "png-rgb.png", "bmp.bmp", "jpeg-grey.jpg", "gif.gif"]),
+        ("dog", ["webp.webp", "jpeg-422.jpg", "png-palette.png", "png-grey.png", "jpeg-444.jpg"]),
+    ] {
+        fs::create_dir_all(session.path(&format!("pets/{class}"))).unwrap();
+        for file in files {
+            fs::copy(folder.join(file), session.path(&format!("pets/{class}/{file}"))).unwrap();
+        }
+    }
+    session.write("hoisted.toml", PICTURES);
+    session.write("whole.toml", &PICTURES.replace("views = 2", "views = 2\nhoist = false"));
+    session.write("anew.toml", &PICTURES.replace("views = 2", ""));
+    assert_snapshot!("hoisting_views", session.transcript("plan hoisted.toml"));
+    assert_snapshot!("hoisting_no_views", session.transcript("plan anew.toml --only head"));
+    let events = run(&session, "hoisted.toml");
+    // Another seed draws other views.
+    let made: Vec<&str> = ran(&events).into_iter().filter(|stage| stage.ends_with(".frozen")).collect();
+    assert_eq!(made, ["head.frozen", "other-seed.frozen"]);
+    run(&session, "whole.toml");
+    run(&session, "anew.toml --only head");
+    let (weights, history) = trained(&session, "hoisted", "head");
+    let (whole, expected) = trained(&session, "whole", "head");
+    assert_close(&history, &expected);
+    for (name, floats) in &weights {
+        for (one, other) in floats.iter().zip(&whole[name]) {
+            assert!((one - other).abs() <= 1e-5, "{name}: {one} and {other}");
+        }
+    }
+    let (anew, _) = trained(&session, "anew", "head");
+    assert_ne!(anew["output.weight"], whole["output.weight"]);
+    let score = |recipe: &str| -> Value {
+        let shown = session.call(&format!("show {recipe}.toml score --json"));
+        serde_json::from_str::<Value>(&shown.stdout).unwrap()[0]["documents"].clone()
+    };
+    assert_close(&score("hoisted"), &score("whole"));
+    // The views are those that the sheet shows.
+    let shown = session.call("show hoisted.toml head").stdout;
+    assert!(shown.contains("head-augmented.png"), "{shown}");
 }

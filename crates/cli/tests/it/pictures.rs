@@ -39,6 +39,18 @@ kind = "extract-features"
 network = "encoder"
 data = "views"
 
+[stages.groups]
+kind = "cluster"
+data = "views"
+features = ["features"]
+k = 2
+
+[stages.directions]
+kind = "project"
+data = "views"
+features = ["features"]
+components = 2
+
 [stages.said]
 kind = "predict"
 model = "net"
@@ -66,7 +78,16 @@ fn a_folder_of_pictures_becomes_a_network_and_its_predictions() {
     assert_eq!(run.code, Some(0), "{}", run.stderr);
     let warning = "skipped: FOLDER/pets/dog/broken.jpg: no picture: JPEG, PNG, GIF, BMP and WebP are read";
     assert!(run.stderr.contains(warning) || run.stdout.contains(warning), "{}{}", run.stdout, run.stderr);
-    for (stage, sheet) in [("views", "views"), ("net", "net-augmented"), ("features", "features")] {
+    // What a run is asked for is named at its end.
+    assert!(run.stdout.contains("figures/recipe/said.png"), "{}", run.stdout);
+    for (stage, sheet) in [
+        ("views", "views"),
+        ("net", "net-augmented"),
+        ("features", "features"),
+        ("groups", "groups-clustered"),
+        ("groups", "groups-thumbnails"),
+        ("directions", "directions-thumbnails"),
+    ] {
         let shown = session.call(&format!("show recipe.toml {stage}"));
         let path = format!("figures/recipe/{sheet}.png");
         assert!(shown.stdout.contains(&path), "{}", shown.stdout);

@@ -1,7 +1,8 @@
 //! `network.backbone`: known networks, declared in the language of recipes and shipped with the compiler.
 //!
 //! A family is a file of `backbones/`: `[blocks]` as in a recipe, `[vars]` that `with` may change, and `[backbones.NAME]`
-//! with `layers` and the `top` that makes classes of their output.
+//! with `layers`, the `top` that makes classes of their output, and the `preprocessing` of the pictures that its published
+//! weights were trained on.
 
 use std::path::Path;
 use std::rc::Rc;
@@ -102,6 +103,19 @@ pub(crate) fn layers(name: &str) -> Option<Vec<Layer>> {
     let network = Node { data, ..Node::string("", Span::default()) };
     let layers = unfolding.backbone(&network, &Scope::default())?;
     layers.iter().map(|layer| serde_json::from_value(layer.to_json()).ok()).collect()
+}
+
+/// The chain of steps that a backbone's pictures went through, and its text.
+pub(crate) fn preprocessing(name: &str) -> Option<(Vec<Node>, &'static str)> {
+    let family = FAMILIES.iter().find(|family| family.networks.contains(&name))?;
+    // The files are tested with the compiler that they are part of.
+    let (table, _) = DeTable::parse_recoverable(family.text);
+    let file = Node::document(0, &table);
+    let chain = file.get("backbones")?.get(name)?.get("preprocessing")?;
+    match &chain.data {
+        Data::Array(steps) => Some((steps.clone(), family.text.get(chain.span.range())?)),
+        _ => None,
+    }
 }
 
 impl Unfolding<'_> {
