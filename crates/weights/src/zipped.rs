@@ -31,7 +31,11 @@ impl<'a> Archive<'a> {
     }
 
     pub(crate) fn open(bytes: &'a [u8]) -> Result<Self, Reason> {
-        let zip = ZipArchive::new(Cursor::new(bytes)).map_err(broken)?;
+        let zip = ZipArchive::new(Cursor::new(bytes)).map_err(|error| {
+            Reason::Damaged(format!(
+                "the list of its entries, at its end, cannot be read ({error}); was it copied whole?"
+            ))
+        })?;
         let names = zip.file_names().filter_map(Result::ok);
         let prefixes = names.filter_map(|name| name.strip_suffix("data.pkl").map(str::to_owned));
         let whole = prefixes.filter(|prefix| prefix.is_empty() || prefix.ends_with('/'));

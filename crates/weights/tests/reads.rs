@@ -179,6 +179,22 @@ fn what_is_no_weight_file_is_said() {
     assert!(Weights::open(folder.path(), &Options::default()).is_err());
 }
 
+#[test]
+fn cut_files_are_said() {
+    let folder = tempfile::tempdir().unwrap();
+    let cut = |name: &str, share: f64| {
+        let bytes = std::fs::read(file(name)).unwrap();
+        let path = folder.path().join(name);
+        std::fs::write(&path, &bytes[..(bytes.len() as f64 * share) as usize]).unwrap();
+        let error = Weights::open(&path, &Options::default()).unwrap_err();
+        error.to_string().replace(&folder.path().display().to_string(), "")
+    };
+    let archive = "/net-zip.pth: the file is damaged: the list of its entries, at its end, cannot be read";
+    assert!(cut("net-zip.pth", 0.6).starts_with(archive), "{}", cut("net-zip.pth", 0.6));
+    let legacy = "/net-legacy.pth: the file is damaged: it ends within ";
+    assert!(cut("net-legacy.pth", 0.6).starts_with(legacy), "{}", cut("net-legacy.pth", 0.6));
+}
+
 /// A file with one tensor, `w`: the header of the format's specification, then the bytes.
 fn safetensors(dtype: &str, shape: &str, bytes: &[u8]) -> Vec<u8> {
     let end = bytes.len();
