@@ -7,7 +7,7 @@
 
 use std::collections::BTreeMap;
 
-use network::{Graph, Network, Node, Prefix};
+use network::{Dim, Graph, Network, Node, Prefix};
 use plan::{Input, Origin, Stage, Variant};
 use stages::{ExtractFrozen, Fact, Finetune, Params, Training, Views};
 
@@ -264,9 +264,14 @@ fn stored(nodes: &[&Node]) -> String {
         })
         .sum()
     };
+    let sizes = nodes.iter().flat_map(|node| &node.signal.shape.0);
+    let open =
+        |dim: &network::Dim| dim.size().is_none() && !matches!(dim, Dim::Batch | Dim::Time | Dim::After(_));
+    // A size that only the data will tell.
+    let least = if sizes.into_iter().any(open) { "at least " } else { "" };
     match (bytes(false), bytes(true)) {
-        (rows, 0) => format!("{rows} bytes a row"),
-        (0, steps) => format!("{steps} bytes a step"),
-        (rows, steps) => format!("{rows} bytes a row and {steps} a step"),
+        (rows, 0) => format!("{least}{rows} bytes a row"),
+        (0, steps) => format!("{least}{steps} bytes a step"),
+        (rows, steps) => format!("{least}{rows} bytes a row and {steps} a step"),
     }
 }
