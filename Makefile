@@ -1,6 +1,7 @@
 # `make` alone lists what there is. One profile (release) for everything: libtorch's C++ bindings take minutes for each.
 
 DATA ?=
+WEIGHTS ?= $(DATA)
 STORE ?= .pipeline
 TOOLS := target/tools
 CARGO_DENY_VERSION := 0.20.2
@@ -22,11 +23,12 @@ PIPELINE := target/release/pipeline
 ROWS := target/release/examples/rows
 
 .DEFAULT_GOAL := help
-.PHONY: help quickstart build test lint deny libtorch libtorch-cuda bench bench-rows tables flagship clean-store requirements data
+.PHONY: help quickstart build test lint deny libtorch libtorch-cuda bench bench-rows tables pictures flagship clean-store requirements data
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
-	@echo "  DATA=folder where flagship, bench and tables find their files; PYTHON=, STORE= as you like"
+	@echo "  DATA=folder where flagship, bench, tables and pictures find their files, WEIGHTS=folder where pictures finds"
+	@echo "  those of networks; PYTHON=, STORE= as you like"
 
 quickstart: build ## Install what is missing, build, and run the whole tutorial in small
 	$(PIPELINE) sample target/sample
@@ -66,6 +68,10 @@ bench-rows: $(ROWS) $(BENCH_SETUP) ## Reading and splitting 1,000,000 rows again
 tables: data build $(BENCH_SETUP) ## Text with columns beside scikit-learn, CatBoost and PyTorch: make tables DATA=folder
 	$(BENCH_PYTHON) benches/tables.py --data-dir $(DATA) --pipeline $(PIPELINE)
 
+pictures: data build $(BENCH_SETUP) ## Pictures beside PyTorch and torchvision: make pictures DATA=folder WEIGHTS=folder
+	$(BENCH_PYTHON) crates/cli/tests/it/backbones.py
+	$(BENCH_PYTHON) benches/pictures.py --data $(DATA) $(WEIGHTS) --pipeline $(PIPELINE)
+
 flagship: data build ## The tutorial on real reviews: make flagship DATA=folder
 	$(PIPELINE) run recipes/imdb-to-hotel.toml --data-dir $(DATA) --store $(STORE)
 
@@ -90,10 +96,11 @@ requirements:
 	@command -v $(PYTHON) >/dev/null || { echo "setup: error: $(PYTHON) is missing (PYTHON= names another)"; exit 1; }
 
 bench flagship: FILES := imdb.csv hotel-reviews.csv
+pictures: FILES := cats-dogs.zip fashion-mnist-1000.csv pictures
 tables: FILES := clothing-reviews.csv drug-reviews-train.tsv drug-reviews-test.tsv hotel-opinions.csv
 
 data:
-	@test -n "$(DATA)" || { echo "error: say where the reviews are: make $(MAKECMDGOALS) DATA=folder (see docs/setup.md)"; exit 2; }
+	@test -n "$(DATA)" || { echo "error: say where the files are: make $(MAKECMDGOALS) DATA=folder (see docs/setup.md)"; exit 2; }
 	@for file in $(FILES); do \
-		test -f "$(DATA)/$$file" || { echo "error: there is no $(DATA)/$$file"; exit 2; }; \
+		test -e "$(DATA)/$$file" || { echo "error: there is no $(DATA)/$$file"; exit 2; }; \
 	done
