@@ -219,6 +219,13 @@ fn transform(transform: &Transform) -> String {
             Fitted::Hash(buckets) => {
                 let _ = writeln!(text, "{title}: {buckets} categories by hash\n");
             }
+            Fitted::Subwords(subwords) => {
+                let _ = writeln!(
+                    text,
+                    "{title}: {} of a tokenizer\n",
+                    words::count(subwords.vocabulary(), "token")
+                );
+            }
             Fitted::Picture => {
                 let _ = writeln!(text, "{title}: a picture\n");
             }

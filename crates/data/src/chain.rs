@@ -18,11 +18,12 @@ use crate::label::{Labels, parse_number};
 use crate::moment::Form;
 use crate::numbers::{Learnt, Trouble, apply, learn, width};
 use crate::step::{ColumnType, Count, Date, Impute, Index, NaiveBayes, Step, Target, TfIdf};
+use crate::subwords::{Subwords, Tokenizer as SubwordTokenizer};
 use crate::table::Table;
 use crate::terms::{Cutter, Terms};
 use crate::text::{TextStep, Tokenizer, clean};
 use crate::transform::{Fitted, FittedColumn, FittedText, LearntSteps};
-use crate::vocabulary::{UNK, Vocabulary};
+use crate::vocabulary::{PAD, UNK, Vocabulary};
 
 /// The cells of one column in some rows of a table, cleaned by text steps.
 #[derive(Clone, Copy)]
@@ -78,6 +79,8 @@ pub(crate) struct Chain<'a> {
 
 enum End<'a> {
     Sequence(Tokens),
+    /// A tokenizer of others, and the width of every batch where the chain pads.
+    Subwords(&'a SubwordTokenizer, Option<usize>),
     Category,
     Hash(usize),
     Number,
@@ -154,6 +157,10 @@ impl<'a> Chain<'a> {
                         counted = kept;
                     }
                     continue;
+                }
+                Step::Tokenizer(tokenizer) => {
+                    let width = if let ColumnType::Sequence { width } = kind { width } else { None };
+                    End::Subwords(tokenizer, width)
                 }
                 Step::Category => End::Category,
                 Step::Hash(buckets) => End::Hash(*buckets),
@@ -273,6 +280,7 @@ impl<'a> Chain<'a> {
             End::Hash(buckets) => Fitted::Hash(*buckets),
             End::Number => Fitted::Number,
             End::Picture => Fitted::Picture,
+            End::Subwords(tokenizer, _) => Fitted::Subwords(Subwords::read(tokenizer)?),
             End::Block(head, tail) => {
                 let (of_head, own) = self.learn_head(head, cells, label)?;
                 let mut block = match own.clone() {
@@ -427,9 +435,25 @@ impl<'a> Chain<'a> {
         let cells = Cells { table, column, rows: None, steps: &steps };
         match (&self.end, &fitted.fitted) {
             (End::Sequence(tokens), Fitted::Vocabulary(vocabulary)) => {
-                let sequences = sequences(cells, tokens, vocabulary);
+                // A row without tokens is one `<unk>`, so that every sequence has a valid step.
+                let sequences = sequences(cells, |text, values| {
+                    let start = values.len();
+                    tokens.tokenizer.tokens(text, tokens.kept, |token| values.push(vocabulary.token(token)));
+                    if values.len() == start {
+                        values.push(UNK);
+                    }
+                    Ok(())
+                });
+                let sequences = sequences.map_err(|(at, reason)| self.no_tokens(cells, at, reason))?;
                 let vocabulary = vocabulary.len();
-                Ok(EncodedColumn::Sequence { sequences, vocabulary, width: tokens.width })
+                Ok(EncodedColumn::Sequence { sequences, vocabulary, width: tokens.width, pad: PAD })
+            }
+            (End::Subwords(tokenizer, width), Fitted::Subwords(subwords)) => {
+                let encoder = subwords.encoder(tokenizer)?;
+                let sequences = sequences(cells, |text, values| encoder.encode(text, values))
+                    .map_err(|(at, reason)| self.no_tokens(cells, at, reason))?;
+                let (vocabulary, pad) = (subwords.vocabulary(), subwords.pad());
+                Ok(EncodedColumn::Sequence { sequences, vocabulary, width: *width, pad })
             }
             (End::Category, Fitted::Dictionary(values)) => {
                 let index = |at| place(values, &cells.text(at)).map_or(0, |at| at as i32 + 1);
@@ -509,6 +533,7 @@ impl<'a> Chain<'a> {
             }
             (End::Hash(buckets), Fitted::Hash(stored)) if buckets == stored => None,
             (End::Number, Fitted::Number) | (End::Picture, Fitted::Picture) => None,
+            (End::Subwords(..), Fitted::Subwords(subwords)) => subwords.problem(),
             (End::Block(head, tail), Fitted::Numbers(LearntSteps(learnt)))
                 if learnt.len() == tail.len() + 1 =>
             {
@@ -604,6 +629,13 @@ impl<'a> Chain<'a> {
         }
     }
 
+    fn no_tokens(&self, cells: Cells<'_>, at: usize, reason: String) -> Error {
+        match cells.table.place(cells.row(at), cells.column) {
+            Ok(place) => Error::NoTokens { place, column: self.name.into(), reason },
+            Err(error) => error,
+        }
+    }
+
     fn trouble(&self, trouble: Trouble, step: &Step, cells: Cells<'_>) -> Error {
         let (column, step) = (self.name.into(), step.name());
         match trouble {
@@ -618,27 +650,25 @@ fn sorted(cells: &[String]) -> bool {
     cells.is_sorted_by(|left, right| left < right)
 }
 
-/// The indices of every row's tokens. A row without tokens is one `<unk>`, so that every sequence has a valid
-/// step.
-fn sequences(cells: Cells<'_>, tokens: &Tokens, vocabulary: &Vocabulary) -> Sequences {
+/// The indices of every row's tokens, as `encode` adds them; else the first row that it refuses, and why.
+fn sequences(
+    cells: Cells<'_>,
+    encode: impl Fn(&str, &mut Vec<i32>) -> Result<(), String> + Sync,
+) -> Result<Sequences, (usize, String)> {
     let rows = cells.len();
     let share = share(rows);
-    let pieces: Vec<(Vec<i32>, Vec<usize>)> = (0..rows.div_ceil(share))
+    let pieces: Vec<Result<_, _>> = (0..rows.div_ceil(share))
         .into_par_iter()
         .map(|piece| {
             let (mut values, mut ends) = (Vec::new(), Vec::with_capacity(share));
             for row in piece * share..rows.min((piece + 1) * share) {
-                let text = cells.text(row);
-                let start = values.len();
-                tokens.tokenizer.tokens(&text, tokens.kept, |token| values.push(vocabulary.token(token)));
-                if values.len() == start {
-                    values.push(UNK);
-                }
+                encode(&cells.text(row), &mut values).map_err(|reason| (row, reason))?;
                 ends.push(values.len());
             }
-            (values, ends)
+            Ok((values, ends))
         })
         .collect();
+    let pieces = pieces.into_iter().collect::<Result<Vec<_>, _>>()?;
     let mut values = Vec::with_capacity(pieces.iter().map(|(values, _)| values.len()).sum());
     let mut offsets = Vec::with_capacity(rows + 1);
     offsets.push(0);
@@ -646,7 +676,7 @@ fn sequences(cells: Cells<'_>, tokens: &Tokens, vocabulary: &Vocabulary) -> Sequ
         offsets.extend(ends.into_iter().map(|end| (values.len() + end) as i64));
         values.extend(piece);
     }
-    Sequences { values, offsets }
+    Ok(Sequences { values, offsets })
 }
 
 /// Rows that one task takes: a few tasks a thread, so that long rows spread out.

@@ -6,6 +6,7 @@ use regex::Regex;
 
 use crate::moment::Form;
 use crate::step::{ColumnType, Count, Date, Fill, Impute, ImputeFitted, Index, NaiveBayes, Step, Tokenize};
+use crate::subwords::Tokenizer;
 
 /// Something wrong with a chain: at which step, what, and what to do about it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -76,6 +77,8 @@ struct Check {
     state: State,
     column: Option<ColumnType>,
     clip: Option<usize>,
+    /// Whether a tokenizer of others has made the indices.
+    subwords: bool,
     padded: bool,
     /// Whether a number may be missing here.
     missing: bool,
@@ -88,6 +91,7 @@ impl Default for Check {
             state: State::Text,
             column: None,
             clip: None,
+            subwords: false,
             padded: false,
             missing: false,
             problems: Vec::new(),
@@ -164,6 +168,11 @@ impl Check {
                 }
             }
             Step::Index(index) => self.index(at, step, index),
+            Step::Tokenizer(tokenizer) => self.tokenizer(at, step, tokenizer),
+            Step::Clip(length) if self.subwords => {
+                let message = "`clip` would cut off the token that ends a text";
+                self.problem(at, message, format!("say it in the tokenizer: length = {length}"));
+            }
             Step::Clip(length) => {
                 if !matches!(self.state, State::Tokens | State::Indices) {
                     self.needs(at, step, State::Tokens, "put `tokenize` before it");
@@ -420,6 +429,25 @@ impl Check {
         }
     }
 
+    fn tokenizer(&mut self, at: usize, step: &Step, tokenizer: &Tokenizer) {
+        if self.state == State::Tokens {
+            self.problem(
+                at,
+                "the text is already cut into tokens",
+                "a tokenizer cuts it itself: drop `tokenize`",
+            );
+        } else {
+            self.needs(at, step, State::Text, "it takes the place of `tokenize` and `index`");
+        }
+        if tokenizer.length == Some(0) {
+            self.problem(at, "`length = 0` keeps no token", "leave it out for no limit");
+        }
+        self.subwords = true;
+        self.clip = tokenizer.length;
+        self.state = State::Indices;
+        self.column = Some(ColumnType::Sequence { width: None });
+    }
+
     fn pad(&mut self, at: usize, step: &Step, width: usize) {
         self.needs(at, step, State::Indices, "put `tokenize` and `index` before it");
         if self.padded {
@@ -427,16 +455,21 @@ impl Check {
         }
         match self.clip {
             _ if width == 0 => self.problem(at, "`pad = 0` means nothing", "leave it out"),
-            None => self.problem(
-                at,
-                format!("a text of more than {width} tokens would not fit"),
-                format!("put {{ clip = {width} }} before it"),
-            ),
-            Some(clip) if clip > width => self.problem(
-                at,
-                format!("`pad = {width}` is less than `clip = {clip}`"),
-                format!("clip to {width} or pad to {clip}"),
-            ),
+            None => {
+                let hint = match self.subwords {
+                    true => format!("say it in the tokenizer: length = {width}"),
+                    false => format!("put {{ clip = {width} }} before it"),
+                };
+                self.problem(at, format!("a text of more than {width} tokens would not fit"), hint);
+            }
+            Some(clip) if clip > width => {
+                let key = if self.subwords { "length" } else { "clip" };
+                self.problem(
+                    at,
+                    format!("`pad = {width}` is less than `{key} = {clip}`"),
+                    format!("clip to {width} or pad to {clip}"),
+                );
+            }
             Some(_) => {}
         }
         self.padded = true;

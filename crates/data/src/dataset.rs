@@ -37,7 +37,7 @@ pub struct Dataset {
     pub(crate) views: BTreeMap<String, Chain>,
 }
 
-/// Sequences of a batch, padded with 0.
+/// Sequences of a batch, padded with the column's index for it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PaddedBatch {
     /// Vocabulary indices, `[rows, width]`, row after row.
@@ -166,6 +166,7 @@ impl Dataset {
         let ColumnType::Sequence { width } = self.kind(column)? else {
             return None;
         };
+        let pad = i64::from(self.description.columns.get(column)?.pad);
         let offsets: &[i64] = self.values(&tensor_name(column, "offsets"));
         let values: &[i32] = self.values(&tensor_name(column, "values"));
         let bounds = |row: u32| (offsets[row as usize] as usize, offsets[row as usize + 1] as usize);
@@ -176,7 +177,7 @@ impl Dataset {
         for (at, &row) in rows.iter().enumerate() {
             let (start, end) = bounds(row);
             ids.extend(values[start..end].iter().map(|&id| i64::from(id)));
-            ids.resize((at + 1) * width, 0);
+            ids.resize((at + 1) * width, pad);
         }
         Some(PaddedBatch { ids, lengths, width })
     }
@@ -331,6 +332,9 @@ impl<'a> Opening<'a> {
                 ColumnType::Sequence { width } => {
                     let values = tensor_name(name, "values");
                     self.indices(&file, &values, None, size)?;
+                    if u64::from(column.pad) >= size.max(1) {
+                        return self.damaged(format!("column `{name}` is padded with no index that it has"));
+                    }
                     let steps = self.tensors[&values].len() / size_of::<i32>();
                     let offsets = self.offsets(&file, &tensor_name(name, "offsets"), rows, steps)?;
                     let longest = offsets.windows(2).map(|pair| pair[1] - pair[0]).max().unwrap_or(0);

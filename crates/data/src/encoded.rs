@@ -59,6 +59,8 @@ pub(crate) enum EncodedColumn {
         sequences: Sequences,
         vocabulary: usize,
         width: Option<usize>,
+        /// The index that fills a batch's shorter rows.
+        pad: i32,
     },
     Category {
         indices: Vec<i32>,
@@ -120,6 +122,9 @@ pub struct ColumnDescription {
     pub vocabulary: Option<u64>,
     /// The most steps of a row; none where the column is no sequence.
     pub longest: Option<u64>,
+    /// Of a sequence: the index that fills a batch's shorter rows.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub pad: u32,
     /// Of a picture: what is still to be done with what is stored, when a batch is made.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub view: Vec<Transform>,
@@ -285,13 +290,14 @@ impl Encoded {
 
 impl EncodedColumn {
     fn describe(&self) -> ColumnDescription {
-        let plain = |kind| ColumnDescription { kind, vocabulary: None, longest: None, view: vec![] };
+        let plain = |kind| ColumnDescription { kind, vocabulary: None, longest: None, pad: 0, view: vec![] };
         match self {
-            Self::Sequence { sequences, vocabulary, width } => {
+            Self::Sequence { sequences, vocabulary, width, pad } => {
                 let lengths = sequences.offsets.windows(2).map(|pair| (pair[1] - pair[0]) as u64);
                 ColumnDescription {
                     vocabulary: Some(*vocabulary as u64),
                     longest: Some(lengths.max().unwrap_or(0)),
+                    pad: pad.unsigned_abs(),
                     ..plain(ColumnType::Sequence { width: *width })
                 }
             }
@@ -315,6 +321,11 @@ fn is_false(value: &bool) -> bool {
 /// The name of a label's tensor.
 pub(crate) fn label_tensor(label: &str) -> String {
     if label == LABEL { LABEL.into() } else { format!("labels.{label}") }
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks so")]
+fn is_zero(pad: &u32) -> bool {
+    *pad == 0
 }
 
 /// The name of a column's tensor.

@@ -498,6 +498,24 @@ pub enum Error {
         /// The forms.
         formats: Vec<String>,
     },
+    /// A file is no tokenizer.
+    #[error("{}: {reason}", path.display())]
+    Tokenizer {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// A tokenizer of others refuses a text.
+    #[error("{place}: the tokenizer refuses the text in column `{column}`: {reason}")]
+    NoTokens {
+        /// Where the cell is.
+        place: Place,
+        /// The column.
+        column: String,
+        /// What it says.
+        reason: String,
+    },
     /// A step has no finite result for a number.
     #[error("{place}: `{step}` makes no finite number of `{cell}` in column `{column}`")]
     NoResult {
@@ -622,6 +640,7 @@ impl Error {
             | Self::NotANumber { place, .. }
             | Self::NotADate { place, .. }
             | Self::NoResult { place, .. }
+            | Self::NoTokens { place, .. }
             | Self::EmptyLabel { place, .. }
             | Self::NotALevel { place, .. }
             | Self::NotAWeight { place, .. }
@@ -698,6 +717,9 @@ impl Error {
             }
             Self::NotADate { cell, .. } if cell.trim().is_empty() => {
                 "put { impute = { with = \"median\" } } after `date` to fill empty cells".into()
+            }
+            Self::Tokenizer { .. } => {
+                "it takes a tokenizer.json, the vocab.txt of a WordPiece, or the vocab.json and merges.txt of a byte-level BPE".into()
             }
             Self::NotADate { .. } => "say its form: formats = [\"%d.%m.%Y\"]".into(),
             Self::NoResult { step: "log", .. } => "`log` is of 1 + x: numbers must be above -1".into(),

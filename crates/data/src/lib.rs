@@ -39,6 +39,7 @@ mod split;
 mod spool;
 mod step;
 mod subspace;
+mod subwords;
 mod table;
 mod terms;
 mod text;
@@ -65,8 +66,9 @@ pub use split::assign;
 pub use spool::{Broken, PICTURES_FILE, Pictures};
 pub use step::{
     Bins, ColumnType, Count, Cut, Date, DatePart, Fill, Frequent, Impute, ImputeFitted, Index, NaiveBayes,
-    Norm, Pca, Replace, Step, Target, TfIdf, Tokenize,
+    Norm, Pca, Replace, Step, Target, TfIdf, Ties, Tokenize,
 };
+pub use subwords::{Encoder, Subwords, TokenSpan, Tokenizer};
 pub use table::{Table, header, header_of, unknown_column};
 pub use transform::{Fitted, FittedColumn, LearntSteps, Spec, Transform};
 pub use views::{Augment, ImageBatch};

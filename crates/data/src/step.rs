@@ -7,6 +7,8 @@ use images::{Short, Transform};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::subwords::Tokenizer;
+
 /// One step of a column's chain.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
@@ -23,9 +25,13 @@ pub enum Step {
     Tokenize(Tokenize),
     /// Turn tokens into numbers by a vocabulary fitted on the training rows.
     Index(Index),
+    /// Cut the text into the tokens of a tokenizer of others, and give their indices. It takes the place of `tokenize`
+    /// and `index`.
+    Tokenizer(Tokenizer),
     /// Keep the first N tokens.
     Clip(usize),
-    /// Pad every batch to N steps with `<pad>`; lengths stay the true ones. Needs a clip of at most N.
+    /// Pad every batch to N steps with `<pad>`; lengths stay the true ones. Needs a clip (or a tokenizer's `length`) of at
+    /// most N.
     Pad(usize),
     /// Turn the cell into a number by a dictionary of the training rows' cells; an unseen cell is `<unk>`.
     Category,
@@ -430,7 +436,7 @@ pub enum Tokenize {
 }
 
 /// The vocabulary's limits. Index 0 is `<pad>`, index 1 is `<unk>`; then the words by falling count in the
-/// training rows, and words of equal count by their bytes.
+/// training rows.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Index {
@@ -440,6 +446,27 @@ pub struct Index {
     /// At most this many words besides `<pad>` and `<unk>`, the most frequent ones.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_size: Option<usize>,
+    /// The order of words that are as frequent, by their bytes; by default from a to z.
+    #[serde(default, skip_serializing_if = "Ties::is_rising")]
+    pub ties: Ties,
+}
+
+/// An order of words by their bytes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Ties {
+    /// From a to z.
+    #[default]
+    Rising,
+    /// From z to a, as Keras' `TextVectorization`.
+    Falling,
+}
+
+impl Ties {
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+    fn is_rising(&self) -> bool {
+        *self == Self::Rising
+    }
 }
 
 impl Index {
@@ -450,7 +477,7 @@ impl Index {
 
 impl Default for Index {
     fn default() -> Self {
-        Self { min_count: Self::least_count(), max_size: None }
+        Self { min_count: Self::least_count(), max_size: None, ties: Ties::default() }
     }
 }
 
@@ -498,6 +525,7 @@ impl Step {
             Self::Replace(_) => "replace",
             Self::Tokenize(_) => "tokenize",
             Self::Index(_) => "index",
+            Self::Tokenizer(_) => "tokenizer",
             Self::Clip(_) => "clip",
             Self::Pad(_) => "pad",
             Self::Category => "category",
@@ -540,6 +568,22 @@ impl Step {
         })
     }
 
+    /// The tokenizer of others that the step is.
+    pub fn tokenizer(&self) -> Option<&Tokenizer> {
+        match self {
+            Self::Tokenizer(tokenizer) => Some(tokenizer),
+            _ => None,
+        }
+    }
+
+    /// The step as a fitted transform keeps it: what a file holds is kept beside it, and where the file lay is not.
+    pub(crate) fn without_files(&self) -> Self {
+        match self {
+            Self::Tokenizer(tokenizer) => Self::Tokenizer(tokenizer.located("", Some(""))),
+            step => step.clone(),
+        }
+    }
+
     /// Whether the step may stand among those that work on text, at the start of a chain.
     pub(crate) fn on_text(&self) -> bool {
         matches!(
@@ -560,7 +604,7 @@ mod tests {
             {"tokenize":"whitespace"},{"index":{}},{"clip":1},{"pad":1},{"frequent":{}},{"hash":9},{"target":{}},
             {"date":{"parts":["day-of-year"]}},{"count":{}},{"tf-idf":{"norm":"none"}},{"naive-bayes":{}},
             {"clip-quantiles":[0.1,0.9]},{"bins":{"count":3,"by":"uniform"}},{"pca":{"components":2}},"grey","rgb",
-            {"resize":256},{"center-crop":224},{"rescale":{"scale":0.5}},{"normalise":"imagenet"}]"#;
+            {"resize":256},{"center-crop":224},{"tokenizer":{"path":"a"}},{"rescale":{"scale":0.5}},{"normalise":"imagenet"}]"#;
         let steps: Vec<serde_json::Value> = serde_json::from_str(text).unwrap();
         for value in steps {
             let step: Step = serde_json::from_value(value.clone()).unwrap();

@@ -17,6 +17,7 @@ use crate::label::{FittedLabel, LABEL, Label, LabelKind, Labels};
 use crate::numbers::Learnt;
 use crate::part::Part;
 use crate::step::Step;
+use crate::subwords::{Encoder, Subwords};
 use crate::table::Table;
 use crate::vocabulary::Vocabulary;
 
@@ -94,6 +95,8 @@ pub enum Fitted {
     Numbers(LearntSteps),
     /// A picture needs nothing.
     Picture,
+    /// The tokenizer of others that a file held.
+    Subwords(Subwords),
 }
 
 /// What each step on numbers learnt, the one that makes them first.
@@ -111,6 +114,7 @@ impl FittedColumn {
             Fitted::Vocabulary(vocabulary) => Some(vocabulary.len()),
             Fitted::Dictionary(values) => Some(values.len() + 1),
             Fitted::Hash(buckets) => Some(buckets + 1),
+            Fitted::Subwords(subwords) => Some(subwords.vocabulary()),
             Fitted::Number | Fitted::Numbers(_) | Fitted::Picture => None,
         }
     }
@@ -129,6 +133,18 @@ impl FittedColumn {
             Fitted::Hash(buckets) => Ok(Some(
                 ["<unk>".to_owned()].into_iter().chain((1..=*buckets).map(|at| at.to_string())).collect(),
             )),
+            _ => Ok(None),
+        }
+    }
+
+    /// The tokenizer of others that the chain has, ready to run; none where it has none.
+    ///
+    /// # Errors
+    /// When what was fitted is damaged.
+    pub fn encoder(&self) -> Result<Option<Encoder>, Error> {
+        let step = self.steps.iter().find_map(Step::tokenizer);
+        match (&self.fitted, step) {
+            (Fitted::Subwords(subwords), Some(step)) => subwords.encoder(step).map(Some),
             _ => Ok(None),
         }
     }
@@ -220,7 +236,8 @@ impl Transform {
             };
             let labels = labels.as_ref().map(|(labels, classes)| (labels, *classes));
             let (text, fitted, own) = chain.fit(table, column, &rows, labels)?;
-            Ok((name.clone(), FittedColumn { steps: steps.clone(), fitted, text }, own))
+            let steps = steps.iter().map(Step::without_files).collect();
+            Ok((name.clone(), FittedColumn { steps, fitted, text }, own))
         };
         let results: Vec<Result<_, Error>> = spec.columns.par_iter().map(chain).collect();
         let (mut columns, mut all) = (BTreeMap::new(), Own::new());

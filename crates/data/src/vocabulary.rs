@@ -6,7 +6,7 @@ use std::sync::OnceLock;
 
 use serde::{Deserialize, Serialize};
 
-use crate::step::Index;
+use crate::step::{Index, Ties};
 use crate::words::Words;
 
 /// The padding's index.
@@ -39,6 +39,9 @@ impl Vocabulary {
     /// left out. Text that spells a reserved word is unknown. None where the words do not fit in 32 bits.
     pub(crate) fn new(counts: Words<u64>, index: &Index) -> Option<Self> {
         let mut words = counts.into_sorted();
+        if index.ties == Ties::Falling {
+            words.sort_unstable_by(|left, right| right.1.cmp(&left.1).then_with(|| right.0.cmp(&left.0)));
+        }
         let all: u64 = words.iter().map(|(_, count)| count).sum();
         words.retain(|(word, count)| *count >= index.min_count && !RESERVED.contains(&&**word));
         words.truncate(index.max_size.unwrap_or(usize::MAX));
@@ -122,7 +125,8 @@ mod tests {
         assert_eq!(all.counts(), [0, 1, 3, 2, 2, 1, 1]);
         assert_eq!((all.token("a"), all.token("x"), all.token("<pad>")), (3, UNK, UNK));
         assert_eq!((all.index("<pad>"), all.index("x")), (Some(PAD), None));
-        let few = Vocabulary::new(counts(), &Index { min_count: 2, max_size: Some(2) }).unwrap();
+        let few = Vocabulary::new(counts(), &Index { min_count: 2, max_size: Some(2), ..Index::default() })
+            .unwrap();
         assert_eq!(few.words(), ["<pad>", "<unk>", "d", "a"]);
         assert_eq!(few.counts(), [0, 5, 3, 2]);
     }

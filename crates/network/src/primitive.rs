@@ -134,6 +134,8 @@ pub enum Primitive {
     Multiply,
     /// The values in their order in the node's shape.
     Reshape,
+    /// So many steps of each row of a sequence as one vector, zeros behind the valid ones.
+    FlattenSteps(usize),
     /// The dimensions behind the batch, counted from 1, in this order.
     Permute(Vec<usize>),
     /// Zeros before and behind the features or channels.
@@ -306,6 +308,7 @@ impl fmt::Display for Primitive {
             Primitive::Add => f.write_str("add"),
             Primitive::Multiply => f.write_str("multiply"),
             Primitive::Reshape => f.write_str("reshape"),
+            Primitive::FlattenSteps(steps) => write!(f, "flatten {steps} steps"),
             Primitive::PadChannels { before, behind } => write!(f, "pad-channels {before}, {behind}"),
             Primitive::Permute(order) => write!(f, "permute {order:?}"),
             Primitive::LabelScale => f.write_str("label-scale"),

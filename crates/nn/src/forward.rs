@@ -349,6 +349,7 @@ fn compute(at: &mut At<'_>) -> Result<Value, Error> {
         Primitive::Add => join::fold(at, |sum, part| sum + part)?,
         Primitive::Multiply => join::fold(at, |product, part| product * part)?,
         Primitive::Reshape => Value::new(tensor.reshape(at.sizes()?), None),
+        Primitive::FlattenSteps(steps) => Value::new(at.lengths()?.flat(tensor, *steps as i64), None),
         Primitive::PadChannels { before, behind } => at.same_steps(join::pad(at, *before, *behind)),
         Primitive::Permute(order) => Value::new(permute(tensor, order), None),
         Primitive::LabelScale => at.same_steps(tensor * at.param(0) + at.param(1)),

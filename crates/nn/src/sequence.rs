@@ -48,6 +48,14 @@ impl Lengths {
         self.without_empty(&found)
     }
 
+    /// The first `steps` of each row of `[batch, time, features]` as one vector, zeros behind its valid ones.
+    pub(crate) fn flat(&self, values: &Tensor, steps: i64) -> Tensor {
+        let valid = values.where_scalarother(&self.valid(values), 0.0);
+        let size = valid.size();
+        let kept = valid.narrow(1, 0, size[1].min(steps));
+        kept.constant_pad_nd([0, 0, 0, (steps - size[1]).max(0)]).reshape([size[0], steps * size[2]])
+    }
+
     /// Mean over valid steps.
     pub(crate) fn mean(&self, values: &Tensor) -> Tensor {
         let sum = values.where_scalarother(&self.valid(values), 0.0).sum_dim_intlist(1, false, Kind::Float);

@@ -435,6 +435,15 @@ class LabelScale(nn.Module):
 
 vector("label-scale", [layer("scale", "label-scale")], lambda m, x: m.scale(x), scale=LabelScale(2.5, -40.0))
 
+for steps in [4, 9]:
+    # Every row alone, cut or with zeros behind it.
+    fixed = lambda m, steps=steps: torch.cat(
+        [F.pad(v[:, :, :steps], (0, max(0, steps - v.shape[2]))).transpose(1, 2).flatten(1) for v in rows(m)])
+    case(f"flatten {steps} steps", "sequences",
+         [layer("first", "embedding", units=FEATURES), layer("flat", "flatten", steps=steps),
+          layer("out", "dense", units=2)],
+         lambda m, fixed=fixed: m.out(fixed(m)), first=nn.Embedding(9, FEATURES), out=nn.Linear(steps * FEATURES, 2))
+
 if __name__ == "__main__":
     reference = {
         "images": flat(IMAGES), "vectors": flat(VECTORS), "ids": IDS.tolist(), "lengths": LENGTHS, "cases": CASES,

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use data::Source;
-use plan::{Diagnostic, Extent, Input, Origin, Place, Plan, Port, Stage, Variant};
+use plan::{Diagnostic, Extent, Input, Origin, Place, Plan, Port, Segment, Stage, Variant};
 use stages::{Context, Fact, Outside, Params, Reference, SourceFact};
 use store::Store;
 
@@ -215,7 +215,9 @@ impl Checker<'_> {
             sources.facts.insert(name, fact);
         }
         for (name, params) in params {
-            let Some(path) = params.stage().outside() else { continue };
+            if params.stage().outside().is_empty() {
+                continue;
+            }
             if loaded.root.get("data").is_some_and(|data| data.get(name).is_some()) {
                 let message = format!(
                     "`{name}` is already a source, and what the stage takes in is a source of its own"
@@ -225,14 +227,14 @@ impl Checker<'_> {
                 self.diagnostics.push(Diagnostic::new("name", place, message).at_key().hint(hint));
                 continue;
             }
-            match search.outside(name, params, path) {
-                Ok((outside, path)) => {
+            match search.outside(name, params) {
+                Ok((outside, paths)) => {
                     let reading = serde_json::Value::Null;
-                    let source = plan::Source { name: name.clone(), paths: vec![path], reading, seed: None };
+                    let source = plan::Source { name: name.clone(), paths, reading, seed: None };
                     sources.planned.insert(name.clone(), source);
                     sources.outside.insert(name.clone(), outside);
                 }
-                Err(diagnostic) => self.diagnostics.push(diagnostic),
+                Err(mut diagnostics) => self.diagnostics.append(&mut diagnostics),
             }
         }
         sources
@@ -251,7 +253,7 @@ impl Checker<'_> {
                 continue;
             };
             let mut of_stage = params.stage().references(names.params);
-            let takes_in = params.stage().outside().is_some();
+            let takes_in = !params.stage().outside().is_empty();
             for reference in &mut of_stage {
                 if takes_in && reference.port == OUTSIDE {
                     reference.name.clone_from(name);
@@ -324,6 +326,12 @@ pub(crate) fn planned(
         if let Some(document) = document.as_object_mut() {
             document.retain(|key, _| key != "seed" && !declaration.references.contains(&key.as_str()));
         }
+        for outside in params.stage().outside() {
+            if let Some(name) = nested(&mut document, &outside.keys) {
+                // The content of the file stands in for its name.
+                *name = String::new().into();
+            }
+        }
         Some(document)
     };
     let extent = match params.stage().extent() {
@@ -354,6 +362,14 @@ pub(crate) fn planned(
         numeric: declaration.numeric,
         extent,
         note: None,
+    })
+}
+
+/// The value that keys lead to, where it is there.
+fn nested<'a>(document: &'a mut serde_json::Value, keys: &[Segment]) -> Option<&'a mut serde_json::Value> {
+    keys.iter().try_fold(document, |value, key| match key {
+        Segment::Key(key) => value.get_mut(key),
+        Segment::Index(at) => value.get_mut(at),
     })
 }
 

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-use network::{Dim, Input, Network};
+use network::{Dim, Graph, Input, Network, Primitive};
 use plan::{Diagnostic, Place};
 use stages::{Fact, Fit, LoadNetwork};
 
@@ -44,8 +44,24 @@ pub(crate) fn check(
     }
     let message = format!("the file does not fit the network: {}", fit.words());
     let mut diagnostic = Diagnostic::new("weights-mismatch", Place::stage(stage).join(OUTSIDE), message);
-    diagnostic.hint = hint(&fit, shapes);
+    diagnostic.hint = other_tokens(&fit, &graph).or_else(|| hint(&fit, shapes));
     diagnostics.push(diagnostic);
+}
+
+/// Advice where all that differs is the rows of tables of tokens.
+fn other_tokens(fit: &Fit, graph: &Graph) -> Option<String> {
+    let tables = graph.nodes.iter().filter(|node| node.op == Primitive::Embedding);
+    let tables: BTreeSet<&str> = tables.flat_map(|node| &node.params).map(|of| of.name.as_str()).collect();
+    let (name, own, found) = fit.misshapen.first()?;
+    let rows = own.0.first().and_then(Dim::size)?;
+    let only = fit.missing.is_empty() && fit.unexpected.is_empty();
+    let all = fit.misshapen.iter().all(|(name, ..)| tables.contains(name.as_str()));
+    (only && all && found.len() == 2 && rows != found[0]).then(|| {
+        format!(
+            "the data has {rows} tokens and `{name}` is of {}: take the tokenizer that the weights were trained with",
+            found[0]
+        )
+    })
 }
 
 fn hint(fit: &Fit, shapes: &Shapes) -> Option<String> {

@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use data::{Format, Source};
+use data::{Format, Source, Subwords};
 use network::Network;
 use plan::{Diagnostic, Place};
-use stages::{Imported, LabelFact, Outside, Params, SourceFact};
+use stages::{Imported, LabelFact, Outside, OutsidePath, Params, Preprocess, SourceFact};
 use weights::WordVectors;
 
 use crate::compile::Options;
@@ -204,18 +204,47 @@ impl Search<'_> {
         &self,
         stage: &str,
         params: &Params,
-        path: &str,
-    ) -> Result<(Outside, PathBuf), Diagnostic> {
-        let place = Place::stage(stage).join(OUTSIDE);
+    ) -> Result<(Outside, Vec<PathBuf>), Vec<Diagnostic>> {
+        let (mut paths, mut diagnostics) = (vec![], vec![]);
         let folder = matches!(params, Params::Import(_));
-        let found = self.find(&place, path, folder)?.swap_remove(0);
+        for OutsidePath { keys, path } in params.stage().outside() {
+            match self.find(&Place::stage(stage).extend(keys), path, folder) {
+                Ok(found) => paths.extend(found.into_iter().take(1)),
+                Err(diagnostic) => diagnostics.push(diagnostic),
+            }
+        }
+        let Some(found) = paths.first().filter(|_| diagnostics.is_empty()) else { return Err(diagnostics) };
+        let place = Place::stage(stage).join(OUTSIDE);
         let outside = match params {
-            Params::Import(_) => Outside::Network(import(&place, &found)?),
-            Params::LoadNetwork(load) => Outside::Weights(pretrained::shapes(&place, load, &found)?),
-            _ => Outside::Vectors { width: vectors(&place, &found)? },
+            Params::Import(_) => import(&place, found).map(Outside::Network),
+            Params::LoadNetwork(load) => pretrained::shapes(&place, load, found).map(Outside::Weights),
+            Params::Preprocess(preprocess) => Ok(Outside::Tokenizers(tokenizers(stage, preprocess, &paths)?)),
+            _ => vectors(&place, found).map(|width| Outside::Vectors { width }),
         };
-        Ok((outside, found))
+        Ok((outside.map_err(|diagnostic| vec![diagnostic])?, paths))
     }
+}
+
+/// How many tokens each tokenizer of a stage has, by the place of its step.
+fn tokenizers(
+    stage: &str,
+    preprocess: &Preprocess,
+    files: &[PathBuf],
+) -> Result<BTreeMap<Place, usize>, Vec<Diagnostic>> {
+    let (mut sizes, mut diagnostics) = (BTreeMap::new(), vec![]);
+    for (keys, tokenizer) in preprocess.clone().located(files).tokenizers() {
+        let place = Place::stage(stage).extend(keys);
+        match Subwords::read(tokenizer) {
+            Ok(subwords) => drop(sizes.insert(place, subwords.vocabulary())),
+            Err(error) => {
+                let at = place.extend(["tokenizer".into(), "path".into()]);
+                let mut diagnostic = Diagnostic::new("unreadable-tokenizer", at, error.to_string());
+                diagnostic.hint = error.hint();
+                diagnostics.push(diagnostic);
+            }
+        }
+    }
+    if diagnostics.is_empty() { Ok(sizes) } else { Err(diagnostics) }
 }
 
 /// How wide the word vectors of a file are.

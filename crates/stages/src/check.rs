@@ -66,6 +66,8 @@ pub enum Outside {
     },
     /// Sizes of the tensors that `load-network` loads, by name.
     Weights(BTreeMap<String, Vec<usize>>),
+    /// How many tokens each tokenizer of a `preprocess` has, by the place of its step.
+    Tokenizers(BTreeMap<Place, usize>),
 }
 
 /// What one stage's check sees. Facts of stages that are themselves wrong are absent: they have been reported.

@@ -10,7 +10,7 @@ use crate::check::{Context, Outside};
 use crate::fact::{DatasetFact, Fact, NetworkFact};
 use crate::goal::Goals;
 use crate::rows::{RowSet, Rows};
-use crate::table::{Params, Reference, Stage};
+use crate::table::{OutsidePath, Params, Reference, Stage};
 
 /// Writes a network as `network.json` (the declaration), `weights.safetensors` and `transform.json` (what turns
 /// rows into its inputs). `pipeline get RECIPE STAGE FOLDER` copies them out.
@@ -61,13 +61,14 @@ impl Stage for Import {
                 parts: [].into(),
             };
             let (columns, labels) = (columns.clone(), labels.clone());
-            let fact = DatasetFact { rows, parts: vec![], columns, labels, fitted: RowSet::default() };
+            let (parts, vocabularies, fitted) = (vec![], BTreeMap::new(), RowSet::default());
+            let fact = DatasetFact { rows, parts, columns, vocabularies, labels, fitted };
             outputs.push(("transform", Fact::Transform(fact)));
         }
         outputs
     }
 
-    fn outside(&self) -> Option<&str> {
-        Some(&self.path)
+    fn outside(&self) -> Vec<OutsidePath<'_>> {
+        vec![OutsidePath::new(&self.path)]
     }
 }

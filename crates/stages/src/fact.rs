@@ -53,6 +53,8 @@ pub struct DatasetFact {
     pub parts: Vec<Part>,
     /// Encoded columns.
     pub columns: BTreeMap<String, ColumnType>,
+    /// Sizes of vocabularies that are known, by column.
+    pub vocabularies: BTreeMap<String, usize>,
     /// The labels by name; the only one is called [`data::LABEL`].
     pub labels: BTreeMap<String, LabelFact>,
     /// Rows that the transform was fitted on.
@@ -71,9 +73,10 @@ pub struct LabelFact {
 }
 
 impl DatasetFact {
-    /// The columns as a network sees them; sizes are not known yet.
+    /// The columns as a network sees them, with the sizes that are known.
     pub fn inputs(&self) -> BTreeMap<String, Input> {
-        self.columns.iter().map(|(name, column)| (name.clone(), input(column))).collect()
+        let vocabulary = |name| self.vocabularies.get(name).copied();
+        self.columns.iter().map(|(name, column)| (name.clone(), input(column, vocabulary(name)))).collect()
     }
 
     /// The label, where there is only one.
@@ -87,10 +90,10 @@ impl DatasetFact {
     }
 }
 
-/// A column as a network sees it, before its size is known.
-fn input(column: &ColumnType) -> Input {
+/// A column as a network sees it, before the data is read.
+fn input(column: &ColumnType, vocabulary: Option<usize>) -> Input {
     match column {
-        ColumnType::Sequence { .. } => Input::Sequence { vocabulary: None },
+        ColumnType::Sequence { .. } => Input::Sequence { vocabulary },
         ColumnType::Category => Input::Category { categories: None },
         ColumnType::Number => Input::Number,
         ColumnType::Vector { width } | ColumnType::Sparse { width } => Input::Vector { width: *width },

@@ -40,6 +40,7 @@ mod stopping;
 mod subnet;
 mod table;
 mod target;
+mod tokenizers;
 mod told;
 mod train;
 mod training;
@@ -83,7 +84,7 @@ pub use schedule::{
 };
 pub use stopping::EarlyStopping;
 pub use subnet::LoadSubnet;
-pub use table::{Declaration, Extent, KINDS, Names, Params, Reference, Stage, declaration};
+pub use table::{Declaration, Extent, KINDS, Names, OutsidePath, Params, Reference, Stage, declaration};
 pub use target::Target;
 pub use train::Train;
 pub use training::{Batch, BatchSize, Fitting, Training};

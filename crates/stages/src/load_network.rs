@@ -13,7 +13,7 @@ use crate::fact::{Fact, NetworkFact};
 use crate::freeze::last_line;
 use crate::goal::Goals;
 use crate::rows::RowSet;
-use crate::table::{Params, Reference, Stage};
+use crate::table::{OutsidePath, Params, Reference, Stage};
 use crate::train::{Declared, check_network, layer_place};
 
 /// Makes a network from layers or a backbone. Its weights come from a file: safetensors, or what `torch.save` wrote of a
@@ -201,8 +201,8 @@ impl Stage for LoadNetwork {
         vec![("network", Fact::Network(NetworkFact { network, goals: Goals::new(), fitted }))]
     }
 
-    fn outside(&self) -> Option<&str> {
-        self.path.as_deref()
+    fn outside(&self) -> Vec<OutsidePath<'_>> {
+        self.path.iter().map(|path| OutsidePath::new(path)).collect()
     }
 
     fn seed(&self) -> Option<u64> {

@@ -8,11 +8,11 @@ use regex::Regex;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::check::{Context, SourceFact, column_hint};
+use crate::check::{Context, Outside, SourceFact, column_hint};
 use crate::fact::{DatasetFact, Fact};
 use crate::label::Labels;
 use crate::rows::RowSet;
-use crate::table::{Params, Reference, Stage};
+use crate::table::{OutsidePath, Params, Reference, Stage};
 
 /// Encodes columns by chains of steps, each fitted on the training rows only, and applies them to all rows.
 ///
@@ -148,11 +148,26 @@ fn types(
     types
 }
 
+/// Sizes of vocabularies that files say, by column.
+fn vocabularies(own: &BTreeMap<String, Chain<'_>>, context: &Context<'_>) -> BTreeMap<String, usize> {
+    let Some(Outside::Tokenizers(sizes)) = context.outside.get(context.stage) else { return BTreeMap::new() };
+    let size = |(name, chain): (&String, &Chain<'_>)| {
+        let at = chain.steps.iter().position(|step| step.tokenizer().is_some())?;
+        Some((name.clone(), *sizes.get(&chain.place.join(at))?))
+    };
+    own.iter().filter_map(size).collect()
+}
+
 impl Stage for Preprocess {
     fn references(&self, _: &BTreeMap<String, Params>) -> Vec<Reference> {
         let fitted =
             self.fitted.iter().map(|name| Reference::new("fitted", name, &[ArtifactKind::Transform]));
-        std::iter::once(Reference::new("data", &self.data, &[])).chain(fitted).collect()
+        let outside = self.outside().into_iter().take(1).map(|of| Reference::new("path", of.path, &[]));
+        std::iter::once(Reference::new("data", &self.data, &[])).chain(fitted).chain(outside).collect()
+    }
+
+    fn outside(&self) -> Vec<OutsidePath<'_>> {
+        self.files()
     }
 
     fn check(&self, context: &mut Context<'_>) -> Vec<(&'static str, Fact)> {
@@ -172,6 +187,7 @@ impl Stage for Preprocess {
         let taken = self.taken(&source.source, label_columns.chain(fitted_columns));
         let own = self.own(source, &taken, context);
         let mut columns = types(&own, known, context);
+        let mut vocabularies = vocabularies(&own, context);
         if self.columns.is_empty() && self.group.is_empty() && fitted.is_none() {
             let place = Place::stage(context.stage);
             let hint = "for example columns.review = [\"lowercase\", { tokenize = \"punctuation\" }, { index = {} }]";
@@ -193,6 +209,7 @@ impl Stage for Preprocess {
                 }
                 columns.insert(name.clone(), *column);
             }
+            vocabularies.extend(fitted.vocabularies.clone());
             rows = fitted.fitted.clone();
         }
         self.check_header(source, &columns, &own, context);
@@ -209,7 +226,7 @@ impl Stage for Preprocess {
             let fitted_on = crate::Rows { parts: part.into_iter().collect(), ..all.clone() };
             rows = rows.union(&RowSet([fitted_on].into()));
         }
-        let fact = DatasetFact { rows: all, parts, columns, labels, fitted: rows };
+        let fact = DatasetFact { rows: all, parts, columns, vocabularies, labels, fitted: rows };
         vec![("dataset", Fact::Dataset(fact.clone())), ("transform", Fact::Transform(fact))]
     }
 }

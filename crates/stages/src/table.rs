@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use plan::ArtifactKind;
+use plan::{ArtifactKind, Segment};
 use schemars::{JsonSchema, Schema, schema_for};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -29,14 +29,31 @@ pub trait Stage {
         None
     }
 
-    /// A file or folder of others that the stage takes in, in its key `path`: it is a source that has the stage's name.
-    fn outside(&self) -> Option<&str> {
-        None
+    /// Files or folders of others that the stage takes in: together they are a source that has the stage's name, at
+    /// the port `path`.
+    fn outside(&self) -> Vec<OutsidePath<'_>> {
+        vec![]
     }
 
     /// A seed of the stage's own.
     fn seed(&self) -> Option<u64> {
         None
+    }
+}
+
+/// A file or folder of others, as a stage names it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OutsidePath<'a> {
+    /// The keys of the params that lead to its name.
+    pub keys: Vec<Segment>,
+    /// Its name.
+    pub path: &'a str,
+}
+
+impl<'a> OutsidePath<'a> {
+    /// What the key `path` names.
+    pub(crate) fn new(path: &'a str) -> Self {
+        Self { keys: vec!["path".into()], path }
     }
 }
 

@@ -12,7 +12,7 @@ use serde_json::json;
 use crate::check::{Context, Outside};
 use crate::fact::{DatasetFact, Fact, NetworkFact};
 use crate::goal::Goals;
-use crate::table::{Params, Reference, Stage};
+use crate::table::{OutsidePath, Params, Reference, Stage};
 
 /// Reads word vectors of others (GloVe, word2vec, fastText; text or binary, gzipped or not) for the words of a column,
 /// as a network of one embedding layer: `finetune` adds layers behind it, `freeze` keeps it as it is.
@@ -117,8 +117,8 @@ impl Stage for WordVectors {
         vec![("network", Fact::Network(fact)), ("missing", Fact::Plain(ArtifactKind::Table))]
     }
 
-    fn outside(&self) -> Option<&str> {
-        Some(&self.path)
+    fn outside(&self) -> Vec<OutsidePath<'_>> {
+        vec![OutsidePath::new(&self.path)]
     }
 
     fn seed(&self) -> Option<u64> {

@@ -51,10 +51,15 @@ pub(crate) fn source(task: &Task, port: &str) -> Result<SourceInput, StageError>
 
 /// The file or folder of others at a port.
 pub(crate) fn outside(task: &Task, port: &str) -> Result<PathBuf, StageError> {
+    outsides(task, port).first().cloned().ok_or_else(|| missing(task, port))
+}
+
+/// The files or folders of others at a port, in the order in which the stage names them.
+pub(crate) fn outsides<'a>(task: &'a Task, port: &str) -> &'a [PathBuf] {
     let input = task.inputs.iter().find(|input| input.port == port);
     match input.map(|input| &input.value) {
-        Some(Value::Source { paths, .. }) if !paths.is_empty() => Ok(paths[0].clone()),
-        _ => Err(missing(task, port)),
+        Some(Value::Source { paths, .. }) => paths,
+        _ => &[],
     }
 }
 

@@ -8,7 +8,7 @@ use stages::Preprocess;
 use crate::Report;
 use crate::error::OrStage;
 use crate::files::{Outputs, TRANSFORM, write, write_csv};
-use crate::inputs::{artifacts, source, transform};
+use crate::inputs::{artifacts, outsides, source, transform};
 use crate::sheets::write_samples;
 
 /// Pictures that could not be read: rows of the source from 0, and why.
@@ -17,6 +17,7 @@ const BROKEN: &str = "broken.csv";
 const TOLD: usize = 10;
 
 pub(crate) fn run(params: &Preprocess, task: &Task, report: Report<'_>) -> Result<Outcome, StageError> {
+    let params = &params.clone().located(outsides(task, "path"));
     let input = source(task, "data")?;
     step(report, "read", 0);
     let table = data::Table::read_all(&input.paths, &input.source).or_stage()?;

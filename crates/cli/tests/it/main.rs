@@ -15,4 +15,5 @@ mod pictures;
 mod report;
 mod session;
 mod sweeps;
+mod tokenizers;
 mod vectors;

@@ -8,14 +8,47 @@ use crate::primitive::Primitive;
 use crate::shape::{Dim, Signal};
 
 /// All values of a row as one vector, `[batch, channels, height, width]` to `[batch, channels height width]`. As
-/// PyTorch's `nn.Flatten`.
+/// PyTorch's `nn.Flatten`. Of a sequence it needs `steps`: `[batch, time, features]` to `[batch, steps features]`.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
-pub(super) struct Flatten {}
+pub(super) struct Flatten {
+    /// Of a sequence, the steps of every row: zeros where it has fewer, and the first of them where it has more.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = 1000000))]
+    steps: Option<usize>,
+}
 
 impl Flatten {
     pub(super) fn lower(&self, build: &mut Builder<'_, '_>) -> Option<()> {
-        let signal = fixed(build)?;
+        let signal = build.values("values")?;
+        match (signal.is_sequence(), self.steps) {
+            (true, Some(steps)) => {
+                let size = match signal.width() {
+                    Dim::Size(width) => Dim::Size(steps * width),
+                    width => Dim::Named(format!("{steps} x {width}")),
+                };
+                return build.node(
+                    Primitive::FlattenSteps(steps),
+                    Signal::values(vec![Dim::Batch, size]),
+                    vec![],
+                );
+            }
+            (true, None) => {
+                let hint =
+                    "say how many steps: steps = 100, zeros where a row has fewer; or pool the sequence";
+                return build.mismatch("values of a fixed size", hint);
+            }
+            (false, Some(_)) => {
+                let message = "`steps` is of sequences, and this has none".to_owned();
+                return build.problem(
+                    Some("steps"),
+                    "flatten-steps",
+                    message,
+                    Some("leave it out".to_owned()),
+                );
+            }
+            (false, None) => {}
+        }
         let sizes = &signal.shape.0[1..];
         let total: Option<usize> = sizes.iter().map(Dim::size).product();
         let all = || sizes.iter().map(Dim::to_string).collect::<Vec<_>>().join(" x ");
