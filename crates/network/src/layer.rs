@@ -38,7 +38,7 @@ use form::{Flatten, PadChannels, Permute, Reshape};
 use join::{Concat, Elementwise};
 use label_scale::LabelScale;
 pub(crate) use norm::BatchNorm;
-use norm::{GroupNorm, InstanceNorm, LayerNorm};
+use norm::{GroupNorm, InstanceNorm, LayerNorm, UnitNorm};
 use pool::{AdaptivePool, AttentionPool, AveragePool, GlobalPool, MaxPool, SequenceFirst, SequenceLast};
 use position::{PositionEmbedding, SegmentEmbedding, SinusoidalPositions};
 use recurrent::{Recurrent, Rnn};
@@ -67,6 +67,7 @@ pub const KINDS: &[&dyn LayerKind] = &[
     &Row("layer-norm", LayerNorm::lower),
     &Row("group-norm", GroupNorm::lower),
     &Row("instance-norm", InstanceNorm::lower),
+    &Row("unit-norm", UnitNorm::lower),
     &Row("layer-scale", LayerScale::lower),
     &Row("dropout", Dropout::lower),
     &Row("spatial-dropout", SpatialDropout::lower),

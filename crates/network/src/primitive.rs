@@ -83,6 +83,8 @@ pub enum Primitive {
         /// Added to the variance.
         epsilon: f64,
     },
+    /// Features or channels divided by their length.
+    UnitNorm,
     /// Off outside training and in frozen parts.
     Dropout {
         /// The share set to zero.
@@ -285,6 +287,7 @@ impl fmt::Display for Primitive {
             Primitive::LayerNorm { .. } => f.write_str("layer-norm"),
             Primitive::GroupNorm { groups: Some(groups), .. } => write!(f, "group-norm, {groups} groups"),
             Primitive::GroupNorm { groups: None, .. } => f.write_str("instance-norm"),
+            Primitive::UnitNorm => f.write_str("unit-norm"),
             Primitive::Dropout { rate } => write!(f, "dropout {rate}"),
             Primitive::SpatialDropout { rate } => write!(f, "spatial-dropout {rate}"),
             Primitive::StochasticDepth { rate } => write!(f, "stochastic-depth {rate}"),

@@ -333,6 +333,7 @@ fn compute(at: &mut At<'_>) -> Result<Value, Error> {
         Primitive::BatchNorm { epsilon, momentum } => norm::batch(at, *epsilon, *momentum),
         Primitive::LayerNorm { epsilon, axis } => norm::layer(at, *epsilon, *axis as i64),
         Primitive::GroupNorm { groups, epsilon } => norm::group(at, *groups, *epsilon),
+        Primitive::UnitNorm => norm::unit(at),
         Primitive::Dropout { rate } => at.same_steps(dropout::drop(at, 0, *rate, tensor)?),
         Primitive::SpatialDropout { rate } => at.same_steps(dropout::spatial(at, *rate)?),
         Primitive::StochasticDepth { rate } => at.same_steps(dropout::rows(at, *rate)?),

@@ -434,6 +434,8 @@ class LabelScale(nn.Module):
 
 
 vector("label-scale", [layer("scale", "label-scale")], lambda m, x: m.scale(x), scale=LabelScale(2.5, -40.0))
+vector("unit-norm", [layer("norm", "unit-norm")], lambda m, x: F.normalize(x))
+image("unit-norm of channels", [layer("norm", "unit-norm")], lambda m, x: F.normalize(x))
 
 for steps in [4, 9]:
     # Every row alone, cut or with zeros behind it.

@@ -124,9 +124,10 @@ pub(crate) fn backbone() -> &'static Value {
                     "type": "array", "items": { "type": "object" },
                 },
                 "backbone": {
-                    "description": "A known network, with the layers and parameter names of torchvision, or for \
-                                    resnet20 to resnet56 of akamaster's pytorch_resnet_cifar10. It reads pictures \
-                                    `[batch, 3, height, width]`.",
+                    "description": "A known network. Those of pictures `[batch, 3, height, width]` have the layers and \
+                                    parameter names of torchvision, or for resnet20 to resnet56 of akamaster's \
+                                    pytorch_resnet_cifar10; those of tokens `[batch, time]` (bert, roberta, \
+                                    distilbert) of Hugging Face's transformers, or for model2vec of that.",
                     "type": "string", "enum": blocks::backbones().collect::<Vec<_>>(),
                 },
                 "top": {
@@ -134,14 +135,16 @@ pub(crate) fn backbone() -> &'static Value {
                     "type": "boolean", "default": true,
                 },
                 "pool": {
-                    "description": "Without a top: a global pool, of the mean or the largest value, at the end of the \
-                                    backbone, called `pool`.",
-                    "type": "string", "enum": ["mean", "max"],
+                    "description": "Without a top: a global pool at the end of the backbone, called `pool`: of the mean or \
+                                    the largest value, or of text `cls`, the first token's.",
+                    "type": "string", "enum": ["mean", "max", "cls"],
                 },
                 "with": {
                     "description": "Values of the backbone's variables: `classes` of its top; for VGG also `hidden`, the \
-                                    units of its hidden layers.",
-                    "type": "object", "additionalProperties": { "type": "integer", "minimum": 1 },
+                                    units of its hidden layers; for encoders of text the sizes that their \
+                                    `config.json` has, such as `hidden`, `layers`, `heads`, `dropout`.",
+                    "type": "object",
+                    "additionalProperties": { "type": ["integer", "number", "string", "boolean"] },
                 },
             },
             "required": ["backbone"],

@@ -65,6 +65,7 @@ pub fn compile(path: &Path, options: &Options) -> Result<Compiled, Failure> {
 pub fn compile_text(path: &Path, text: String, options: &Options) -> Result<Compiled, Failure> {
     let mut loaded = load::load(path, text, &options.sets);
     let (axes, mut diagnostics) = sweep::expand(&mut loaded.root);
+    pretrained::declare(&mut loaded, options);
     let backbones = blocks::unfold(&mut loaded);
     let checked = Checker { loaded: &loaded, axes: &axes, options, diagnostics: &mut diagnostics }.check();
     match checked {

@@ -199,6 +199,21 @@ impl Search<'_> {
         all.then_some(paths)
     }
 
+    /// The folder that the path at `place` means, where it means one.
+    pub(crate) fn folder(&self, place: &Place, path: &str) -> Option<PathBuf> {
+        self.find(place, path, true).ok()?.pop()
+    }
+
+    /// The file or folder that the path at `place` means; of the folder of a known network, the file of its weights.
+    fn taken_in(&self, params: &Params, place: &Place, path: &str) -> Result<PathBuf, Diagnostic> {
+        let folder = self.folder(place, path).filter(|_| matches!(params, Params::LoadNetwork(_)));
+        if let Some(folder) = folder {
+            let found = pretrained::weights_file(&folder);
+            return found.map_err(|message| Diagnostic::new("file-not-found", place.clone(), message));
+        }
+        Ok(self.find(place, path, matches!(params, Params::Import(_)))?.swap_remove(0))
+    }
+
     /// What a stage takes in from outside, and where that lies.
     pub(crate) fn outside(
         &self,
@@ -206,10 +221,9 @@ impl Search<'_> {
         params: &Params,
     ) -> Result<(Outside, Vec<PathBuf>), Vec<Diagnostic>> {
         let (mut paths, mut diagnostics) = (vec![], vec![]);
-        let folder = matches!(params, Params::Import(_));
         for OutsidePath { keys, path } in params.stage().outside() {
-            match self.find(&Place::stage(stage).extend(keys), path, folder) {
-                Ok(found) => paths.extend(found.into_iter().take(1)),
+            match self.taken_in(params, &Place::stage(stage).extend(keys), path) {
+                Ok(found) => paths.push(found),
                 Err(diagnostic) => diagnostics.push(diagnostic),
             }
         }

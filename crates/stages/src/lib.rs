@@ -14,6 +14,7 @@ mod export;
 mod fact;
 mod features;
 mod finetune;
+mod fit;
 mod freeze;
 mod frozen;
 mod goal;
@@ -57,6 +58,7 @@ pub use export::{Export, Import};
 pub use fact::{DatasetFact, Fact, FeaturesFact, HeadFact, LabelFact, NetworkFact};
 pub use features::ExtractFeatures;
 pub use finetune::Finetune;
+pub use fit::{Fit, Shapes};
 pub use freeze::{Freeze, Unfreeze};
 pub use frozen::{ExtractFrozen, Views};
 pub use goal::{Goal, Goals, Output, in_units_of};
@@ -64,7 +66,7 @@ pub use groups::{LayerRate, Misplaced, Moves, NoDecay, Thaw};
 pub use inputs::Inputs;
 pub use knn::{Distance, Knn, Votes};
 pub use linear::Linear;
-pub use load_network::{Fit, LoadNetwork};
+pub use load_network::LoadNetwork;
 pub use loss::{
     BinaryCrossEntropy, BinaryFocal, CategoricalCrossEntropy, CategoricalFocal, ClassWeights, FittedWeights,
     Huber, Loss, OfNumbers,

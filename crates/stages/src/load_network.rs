@@ -1,15 +1,16 @@
 //! `load-network`: a network from its declaration, with weights from a file or drawn.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
-use network::{Dim, Graph, Input, Network, Selection, Shape};
-use plan::{ArtifactKind, Diagnostic};
+use network::{Dim, Graph, Input, Network, Selection};
+use plan::{ArtifactKind, Diagnostic, Place};
 use regex::Regex;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::check::Context;
+use crate::check::{Context, column_hint};
 use crate::fact::{Fact, NetworkFact};
+use crate::fit::{Fit, Shapes};
 use crate::freeze::last_line;
 use crate::goal::Goals;
 use crate::rows::RowSet;
@@ -18,15 +19,20 @@ use crate::train::{Declared, check_network, layer_place};
 
 /// Makes a network from layers or a backbone. Its weights come from a file: safetensors, or what `torch.save` wrote of a
 /// state dict, also under `state_dict` or `model`, with or without `module.` before the names; no code in it is ever run.
-/// Names and shapes in the file must be the network's. Without a file the weights are drawn from the seed.
+/// Names and shapes in the file must be the network's; all names may stand behind one prefix, such as `bert.`. Without a
+/// file the weights are drawn from the seed.
+///
+/// A folder of Hugging Face's `transformers` is its network and its weights: `config.json` says the backbone and its sizes,
+/// `model.safetensors` or `pytorch_model.bin` has the tensors.
 ///
 /// Output: `network`, for freeze, finetune, load-subnet, extract-features and export.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct LoadNetwork {
-    /// The network.
+    /// The network. Of a folder with a `config.json` the backbone is known; what else is said here counts on.
+    #[serde(default, skip_serializing_if = "Declared::is_empty")]
     pub network: Declared,
-    /// The file of its weights, relative to the recipe or to a data folder.
+    /// The file of its weights, or the folder of a known network, relative to the recipe or to a data folder.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub path: Option<String>,
     /// Where in a file of `torch.save` the weights are, keys between points; by default under the first of
@@ -40,68 +46,39 @@ pub struct LoadNetwork {
     /// Tensors of the file whose name this regex is found in are left out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ignore: Option<String>,
-    /// The encoded rows whose columns the network reads; without, it reads one picture of three colours.
+    /// The encoded rows whose columns the network reads; without, it reads one column of tokens where its first layer is an
+    /// `embedding`, else one picture of three colours.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub data: Option<String>,
-    /// The picture's column.
-    #[serde(default = "image", skip_serializing_if = "is_image")]
-    pub column: String,
+    /// The column that it reads where the data has several; without `data` its name, by default `text` or `image`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub column: Option<String>,
     /// A seed of the stage's own; by default the recipe's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub seed: Option<u64>,
 }
 
-/// Tensors of a file beside the parameters of a network.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Fit {
-    /// Parameters that the file has, in the network's order.
-    pub taken: Vec<String>,
-    /// Parameters that it lacks.
-    pub missing: Vec<String>,
-    /// Tensors that are no parameter.
-    pub unexpected: Vec<String>,
-    /// Parameters of another shape there: name, its shape in the network, in the file.
-    pub misshapen: Vec<(String, Shape, Vec<usize>)>,
-}
-
-/// Names that a message lists of a kind.
-const LISTED: usize = 6;
-
-/// PyTorch's count of batches that a batch norm has seen, which nothing here needs.
-const COUNTER: &str = "num_batches_tracked";
-
-impl Fit {
-    /// Whether the file has what the network needs, and nothing else.
-    pub fn is_whole(&self) -> bool {
-        self.missing.is_empty() && self.unexpected.is_empty() && self.misshapen.is_empty()
-    }
-
-    /// What is wrong, in words.
-    pub fn words(&self) -> String {
-        let shapes = self.misshapen.iter().map(|(name, expected, found)| {
-            let found = Shape(found.iter().map(|size| Dim::Size(*size)).collect());
-            format!("{name} {found} instead of {expected}")
-        });
-        let lists = [
-            ("missing", self.missing.clone()),
-            ("unexpected", self.unexpected.clone()),
-            ("of another shape", shapes.collect()),
-        ];
-        let listed = lists.into_iter().filter(|(_, names)| !names.is_empty()).map(|(what, names)| {
-            let shown = names[..names.len().min(LISTED)].join(", ");
-            let rest = names.len().saturating_sub(LISTED);
-            let more = if rest > 0 { format!(" and {rest} more") } else { String::new() };
-            format!("{} {what}: {shown}{more}", names.len())
-        });
-        listed.collect::<Vec<_>>().join("; ")
-    }
-}
-
 impl LoadNetwork {
-    /// The network over these columns; without `data`, over its picture.
+    /// The network over these columns; of several, over the one that the stage names, if it does. Without `data` it reads
+    /// one column: tokens where the first layer looks them up, else a picture.
     pub fn declared(&self, data: Option<BTreeMap<String, Input>>) -> Network {
-        let picture = Input::Image { channels: Some(3), height: None, width: None };
-        let inputs = data.unwrap_or_else(|| BTreeMap::from([(self.column.clone(), picture)]));
+        let inputs = match (data, &self.column) {
+            (Some(mut columns), Some(column)) => {
+                if columns.contains_key(column) {
+                    columns.retain(|name, _| name == column);
+                }
+                columns
+            }
+            (Some(columns), None) => columns,
+            (None, column) => {
+                let tokens = self.network.layers.first().is_some_and(|layer| layer.op.kind() == "embedding");
+                let (usual, input) = match tokens {
+                    true => ("text", Input::Sequence { vocabulary: None }),
+                    false => ("image", Input::Image { channels: Some(3), height: None, width: None }),
+                };
+                BTreeMap::from([(column.clone().unwrap_or_else(|| usual.to_owned()), input)])
+            }
+        };
         Network::new(inputs, self.network.layers.clone())
     }
 
@@ -109,33 +86,10 @@ impl LoadNetwork {
     ///
     /// # Errors
     /// A regex that is none, in words.
-    pub fn fit(&self, graph: &Graph, tensors: &BTreeMap<String, Vec<usize>>) -> Result<Fit, String> {
+    pub fn fit(&self, graph: &Graph, tensors: &Shapes) -> Result<Fit, String> {
         let regex = |pattern: &Option<String>| pattern.as_deref().map(compiled).transpose();
         let (draw, ignore) = (regex(&self.draw)?, regex(&self.ignore)?);
-        let is = |pattern: &Option<Regex>, name: &str| {
-            pattern.as_ref().is_some_and(|pattern| pattern.is_match(name))
-        };
-        let mut fit = Fit::default();
-        for param in graph.params().filter(|param| !is(&draw, &param.name)) {
-            let sizes = || param.shape.iter().map(Dim::size);
-            match tensors.get(&param.name) {
-                None => fit.missing.push(param.name.clone()),
-                Some(found) => {
-                    let same = |(own, found): (Option<usize>, &usize)| own.is_none_or(|own| own == *found);
-                    if sizes().len() == found.len() && sizes().zip(found).all(same) {
-                        fit.taken.push(param.name.clone());
-                    } else {
-                        fit.misshapen.push((param.name.clone(), Shape(param.shape.clone()), found.clone()));
-                    }
-                }
-            }
-        }
-        let known: BTreeSet<&str> = graph.params().map(|param| param.name.as_str()).collect();
-        let counter = |name: &str| name.rsplit('.').next() == Some(COUNTER);
-        let other = tensors.keys().filter(|name| !known.contains(name.as_str()));
-        let other = other.filter(|name| !counter(name) && !is(&ignore, name) && !is(&draw, name));
-        fit.unexpected = other.cloned().collect();
-        Ok(fit)
+        Ok(Fit::of(graph, tensors, draw.as_ref(), ignore.as_ref()))
     }
 
     fn check_patterns(&self, graph: Option<&Graph>, context: &mut Context<'_>) {
@@ -178,10 +132,24 @@ impl Stage for LoadNetwork {
 
     fn check(&self, context: &mut Context<'_>) -> Vec<(&'static str, Fact)> {
         let (mut columns, mut fitted) = (None, RowSet::default());
+        if self.network.layers.is_empty() {
+            let hint = "declare it: network = { ... }, or give the folder of a known one as `path`";
+            context.report(
+                Diagnostic::new("missing-key", Place::stage(context.stage), "there is no network").hint(hint),
+            );
+            return vec![];
+        }
         if let Some(name) = &self.data {
             let Some(data) = context.dataset(name) else { return vec![] };
             columns = Some(data.inputs());
-            fitted = data.fitted;
+            fitted = data.fitted.clone();
+            if let Some(column) = self.column.as_ref().filter(|column| !data.columns.contains_key(*column)) {
+                let names: Vec<String> = data.columns.keys().cloned().collect();
+                let message = format!("the data has no column `{column}`");
+                let diagnostic = Diagnostic::new("missing-column", context.place("column"), message);
+                context.report(diagnostic.hint(column_hint(column, &names)));
+                return vec![];
+            }
         }
         let network = self.declared(columns);
         let fits = check_network(&network, context, |problem, place| {
@@ -212,12 +180,4 @@ impl Stage for LoadNetwork {
 
 fn compiled(pattern: &str) -> Result<Regex, String> {
     Regex::new(pattern).map_err(|error| format!("not a regex: {}", last_line(&error)))
-}
-
-fn image() -> String {
-    "image".to_owned()
-}
-
-fn is_image(column: &str) -> bool {
-    column == image()
 }

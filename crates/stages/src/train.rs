@@ -37,11 +37,18 @@ pub struct Train {
 }
 
 /// A network as a recipe declares it.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Declared {
     /// Layers, each fed by the one before unless it says `input`.
     pub layers: Vec<Layer>,
+}
+
+impl Declared {
+    /// Whether nothing is declared.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.layers.is_empty()
+    }
 }
 
 impl Stage for Train {

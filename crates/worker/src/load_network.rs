@@ -46,8 +46,8 @@ fn read(params: &LoadNetwork, module: &Module, path: &Path) -> Result<BTreeMap<S
         return Err(StageError::new(Blame::Input, message));
     }
     let mut tensors = BTreeMap::new();
-    for name in fit.taken {
-        let Some(tensor) = opened.get(&name) else { continue };
+    for (name, stored) in fit.taken {
+        let Some(tensor) = opened.get(&stored) else { continue };
         let kind = match tensor.dtype() {
             Dtype::F16 => Kind::Half,
             Dtype::BF16 => Kind::BFloat16,

@@ -5,6 +5,7 @@
 mod backbones;
 mod commands;
 mod docs;
+mod encoders;
 mod fetching;
 mod hoisting;
 mod interruptions;

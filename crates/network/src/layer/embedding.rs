@@ -17,6 +17,10 @@ pub(super) struct Embedding {
     /// Length of each vector.
     #[schemars(range(min = 1, max = 1000000))]
     units: usize,
+    /// Rows of the table, at least as many as there are indices; by default as many as the vocabulary or the categories.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = 1000000000))]
+    rows: Option<usize>,
     /// How the table is drawn; by default normal with deviation 1, as PyTorch does.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     init: Option<Init>,
@@ -25,8 +29,17 @@ pub(super) struct Embedding {
 impl Embedding {
     pub(super) fn lower(&self, build: &mut Builder<'_, '_>) -> Option<()> {
         let signal = build.input()?;
-        let Some(rows) = signal.ids else {
+        let Some(indices) = signal.ids else {
             return build.mismatch("token or category indices [batch, time] or [batch]", "");
+        };
+        let rows = match self.rows {
+            Some(rows) if indices.size().is_some_and(|indices| indices > rows) => {
+                let message = format!("the table has {rows} rows, and there are {indices} indices");
+                let hint = "the vocabulary of the text must be the one that the table is of".to_owned();
+                return build.problem(Some("rows"), "layer-sizes", message, Some(hint));
+            }
+            Some(rows) => Dim::Size(rows),
+            None => indices,
         };
         let mut shape = signal.shape.0;
         shape.push(Dim::Size(self.units));

@@ -135,6 +135,19 @@ impl InstanceNorm {
     }
 }
 
+/// Each vector divided by its length; one of zeros stays as it is. `[batch, features]`, each step of a sequence on its own.
+/// As PyTorch's `functional.normalize`.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub(super) struct UnitNorm {}
+
+impl UnitNorm {
+    pub(super) fn lower(&self, build: &mut Builder<'_, '_>) -> Option<()> {
+        let signal = features(build)?;
+        build.node(Primitive::UnitNorm, signal, vec![])
+    }
+}
+
 /// What can be normalised: features or channels.
 fn features(build: &mut Builder<'_, '_>) -> Option<Signal> {
     build.values("values [batch, features]")

@@ -41,6 +41,15 @@ pub(super) fn layer(at: &At<'_>, epsilon: f64, axis: i64) -> Value {
     at.same_steps(found.transpose(axis, -1))
 }
 
+/// PyTorch's `functional.normalize` of the features or channels.
+pub(super) fn unit(at: &At<'_>) -> Value {
+    let input = at.tensor();
+    let axis = at.node().signal.channel_axis() as i64;
+    // Of a length of 0 there is no gradient.
+    let length = input.square().sum_dim_intlist(axis, true, Kind::Float).clamp_min(1e-24).sqrt();
+    at.same_steps(input / length)
+}
+
 /// PyTorch's `GroupNorm`, over the valid steps of a sequence; without `groups` its `InstanceNorm`.
 pub(super) fn group(at: &At<'_>, groups: Option<usize>, epsilon: f64) -> Value {
     let input = at.tensor();

@@ -82,6 +82,32 @@ const FAMILIES: &[Family] = &[
         networks: &["convnext_tiny"],
         text: include_str!("../../backbones/convnext.toml"),
     },
+    Family {
+        file: "bert.toml",
+        networks: &["bert"],
+        text: concat!(
+            include_str!("../../backbones/bert.toml"),
+            include_str!("../../backbones/bert-encoder.toml")
+        ),
+    },
+    Family {
+        file: "roberta.toml",
+        networks: &["roberta"],
+        text: concat!(
+            include_str!("../../backbones/roberta.toml"),
+            include_str!("../../backbones/bert-encoder.toml")
+        ),
+    },
+    Family {
+        file: "distilbert.toml",
+        networks: &["distilbert"],
+        text: include_str!("../../backbones/distilbert.toml"),
+    },
+    Family {
+        file: "model2vec.toml",
+        networks: &["model2vec"],
+        text: include_str!("../../backbones/model2vec.toml"),
+    },
 ];
 
 /// Names of all backbones.
@@ -191,9 +217,12 @@ impl Unfolding<'_> {
     }
 }
 
-/// The layer of a global pool that is written as `mean` or `max`.
+/// The layer of a global pool that is written as `mean`, `max` or `cls`.
 fn global(pool: &Node) -> Node {
-    let kind = format!("{}-pool", pool.text().unwrap_or_default());
+    let kind = match pool.text().unwrap_or_default() {
+        "cls" => "sequence-first".to_owned(),
+        pooling => format!("{pooling}-pool"),
+    };
     let data = Data::Table([("kind".to_owned(), Node::string(&kind, pool.span.clone()))].into());
     Node { data, ..Node::string("", pool.span.clone()) }
 }
