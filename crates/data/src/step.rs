@@ -584,6 +584,15 @@ impl Step {
         }
     }
 
+    /// The most tokens that it leaves of a row, where it limits them.
+    pub fn most_tokens(&self) -> Option<usize> {
+        match self {
+            Self::Clip(length) => Some(*length),
+            Self::Tokenizer(tokenizer) => tokenizer.length,
+            _ => None,
+        }
+    }
+
     /// Whether the step may stand among those that work on text, at the start of a chain.
     pub(crate) fn on_text(&self) -> bool {
         matches!(

@@ -102,11 +102,13 @@ pub(crate) fn block() -> &'static Value {
 
 /// A step of a column that stands for those of a backbone.
 fn backbone_step() -> Value {
+    let of_pictures = blocks::backbones().filter(|name| blocks::preprocessing(name).is_some());
+    let of_pictures: Vec<&str> = of_pictures.collect();
     json!({
         "description": "The steps of the pictures that a backbone's published weights were trained on: resize, crop, \
                         three channels, normalise.",
         "type": "object",
-        "properties": { "backbone": { "type": "string", "enum": blocks::backbones().collect::<Vec<_>>() } },
+        "properties": { "backbone": { "type": "string", "enum": of_pictures } },
         "required": ["backbone"],
         "additionalProperties": false,
     })

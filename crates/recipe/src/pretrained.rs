@@ -172,7 +172,8 @@ fn pattern(modules: &[String]) -> String {
         Some(all) => format!("^({})[.]", all.join("|")),
         None => {
             let end = |name: &String| if name.ends_with('.') { "" } else { "$" };
-            let all: Vec<String> = modules.iter().map(|name| format!("{}{}", escaped(name), end(name))).collect();
+            let all: Vec<String> =
+                modules.iter().map(|name| format!("{}{}", escaped(name), end(name))).collect();
             if let [one] = &all[..] { format!("^{one}") } else { format!("^({})", all.join("|")) }
         }
     }

@@ -61,8 +61,9 @@ impl Stage for Import {
                 parts: [].into(),
             };
             let (columns, labels) = (columns.clone(), labels.clone());
-            let (parts, vocabularies, fitted) = (vec![], BTreeMap::new(), RowSet::default());
-            let fact = DatasetFact { rows, parts, columns, vocabularies, labels, fitted };
+            let (parts, vocabularies, longest) = (vec![], BTreeMap::new(), BTreeMap::new());
+            let fitted = RowSet::default();
+            let fact = DatasetFact { rows, parts, columns, vocabularies, longest, labels, fitted };
             outputs.push(("transform", Fact::Transform(fact)));
         }
         outputs

@@ -55,6 +55,8 @@ pub struct DatasetFact {
     pub columns: BTreeMap<String, ColumnType>,
     /// Sizes of vocabularies that are known, by column.
     pub vocabularies: BTreeMap<String, usize>,
+    /// The most tokens of a row where that is known, by column.
+    pub longest: BTreeMap<String, usize>,
     /// The labels by name; the only one is called [`data::LABEL`].
     pub labels: BTreeMap<String, LabelFact>,
     /// Rows that the transform was fitted on.

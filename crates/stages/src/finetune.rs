@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::check::Context;
 use crate::fact::{Fact, NetworkFact};
 use crate::goal::{Goal, in_units_of};
+use crate::lengths::check_lengths;
 use crate::output::check_nodes;
 use crate::table::{Extent, Params, Reference, Stage};
 use crate::train::{check_network, check_training, outputs, trained_on};
@@ -65,6 +66,7 @@ impl Stage for Finetune {
             }
         };
         let fits = check_network(&network, context, place);
+        let fits = fits && check_lengths(&network, &data, context);
         let network = self.training.with_outputs(network);
         let fits = fits && check_nodes(&self.training, &network, context);
         let trainable = network.lower().is_ok_and(|graph| {

@@ -22,6 +22,7 @@ mod groups;
 mod inputs;
 mod knn;
 mod label;
+mod lengths;
 mod linear;
 mod load_network;
 mod loss;

@@ -9,11 +9,11 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::check::{Context, column_hint};
-use crate::fact::{Fact, NetworkFact};
+use crate::fact::{DatasetFact, Fact, NetworkFact};
 use crate::fit::{Fit, Shapes};
 use crate::freeze::last_line;
 use crate::goal::Goals;
-use crate::rows::RowSet;
+use crate::lengths::check_lengths;
 use crate::table::{OutsidePath, Params, Reference, Stage};
 use crate::train::{Declared, check_network, layer_place};
 
@@ -131,7 +131,7 @@ impl Stage for LoadNetwork {
     }
 
     fn check(&self, context: &mut Context<'_>) -> Vec<(&'static str, Fact)> {
-        let (mut columns, mut fitted) = (None, RowSet::default());
+        let mut data = None;
         if self.network.layers.is_empty() {
             let hint = "declare it: network = { ... }, or give the folder of a known one as `path`";
             context.report(
@@ -140,21 +140,22 @@ impl Stage for LoadNetwork {
             return vec![];
         }
         if let Some(name) = &self.data {
-            let Some(data) = context.dataset(name) else { return vec![] };
-            columns = Some(data.inputs());
-            fitted = data.fitted.clone();
-            if let Some(column) = self.column.as_ref().filter(|column| !data.columns.contains_key(*column)) {
-                let names: Vec<String> = data.columns.keys().cloned().collect();
+            let Some(found) = context.dataset(name) else { return vec![] };
+            if let Some(column) = self.column.as_ref().filter(|column| !found.columns.contains_key(*column)) {
+                let names: Vec<String> = found.columns.keys().cloned().collect();
                 let message = format!("the data has no column `{column}`");
                 let diagnostic = Diagnostic::new("missing-column", context.place("column"), message);
                 context.report(diagnostic.hint(column_hint(column, &names)));
                 return vec![];
             }
+            data = Some(found);
         }
-        let network = self.declared(columns);
+        let network = self.declared(data.as_ref().map(DatasetFact::inputs));
         let fits = check_network(&network, context, |problem, place| {
             layer_place(place.join("network").join("layers"), problem, self.network.layers.len())
         });
+        let fits = fits && data.as_ref().is_none_or(|data| check_lengths(&network, data, context));
+        let fitted = data.map(|data| data.fitted).unwrap_or_default();
         let graph = network.lower().ok();
         self.check_patterns(graph.as_ref(), context);
         for (index, layer) in self.network.layers.iter().enumerate() {

@@ -226,7 +226,12 @@ impl Stage for Preprocess {
             let fitted_on = crate::Rows { parts: part.into_iter().collect(), ..all.clone() };
             rows = rows.union(&RowSet([fitted_on].into()));
         }
-        let fact = DatasetFact { rows: all, parts, columns, vocabularies, labels, fitted: rows };
+        let mut longest = fitted.map(|fitted| fitted.longest).unwrap_or_default();
+        longest.extend(own.iter().filter_map(|(name, chain)| {
+            let limits = chain.steps.iter().filter_map(Step::most_tokens);
+            Some((name.clone(), limits.min()?))
+        }));
+        let fact = DatasetFact { rows: all, parts, columns, vocabularies, longest, labels, fitted: rows };
         vec![("dataset", Fact::Dataset(fact.clone())), ("transform", Fact::Transform(fact))]
     }
 }

@@ -13,6 +13,7 @@ use crate::average::Average;
 use crate::check::Context;
 use crate::fact::{DatasetFact, Fact, NetworkFact};
 use crate::goal::{Goals, in_units_of};
+use crate::lengths::check_lengths;
 use crate::loss::ClassWeights;
 use crate::optimizer::Optimizer;
 use crate::output::{check_ends, check_nodes, check_outputs};
@@ -63,6 +64,7 @@ impl Stage for Train {
             layer_place(place.join("network").join("layers"), problem, self.network.layers.len())
         };
         let fits = check_network(&network, context, layers);
+        let fits = fits && check_lengths(&network, &data, context);
         let network = self.training.with_outputs(network);
         let fits = fits && check_nodes(&self.training, &network, context);
         if fits {

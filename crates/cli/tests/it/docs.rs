@@ -95,6 +95,7 @@ fn recipes_in_the_documents_compile() {
     let session = Session::new();
     assert_eq!(session.call("sample .").code, Some(0));
     session.copy("pets", &root().join("tests/recipes/data/pictures"));
+    session.copy("bert", &root().join("crates/cli/tests/it/encoders/bert"));
     let mut found = 0;
     for (name, text) in documents() {
         for block in text.split("```toml\n").skip(1) {

@@ -28,15 +28,15 @@ def flat(tensor):
 def models():
     """Names, models that are saved, and the class of the model whose prefix the file has."""
     torch.manual_seed(5)
-    bert = dict(**SIZES, max_position_embeddings=12)
     # num_labels = 3 writes the classes' names
-    yield "bert", BertForSequenceClassification(BertConfig(**bert, num_labels=3))
+    yield "bert", BertForSequenceClassification(BertConfig(**SIZES, max_position_embeddings=128, num_labels=3))
     yield "distilbert", DistilBertForSequenceClassification(DistilBertConfig(
         dim=16, n_layers=2, n_heads=2, hidden_dim=24, vocab_size=VOCABULARY, max_position_embeddings=12, num_labels=3))
     yield "roberta", RobertaForSequenceClassification(RobertaConfig(
         **SIZES, max_position_embeddings=14, type_vocab_size=1, num_labels=3, hidden_act="gelu_new", layer_norm_eps=1e-5))
     # a model of masked words has a head of its own and no pooler; old files call norms' parameters gamma and beta
-    yield "masked", BertForMaskedLM(BertConfig(**bert, hidden_act="relu"))
+    yield "masked", BertForMaskedLM(BertConfig(
+        **SIZES, max_position_embeddings=12, hidden_act="relu"))
 
 
 def scattered(model):
