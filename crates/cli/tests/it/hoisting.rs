@@ -279,8 +279,8 @@ fn views_of_pictures_are_run_once() {
     assert_snapshot!("hoisting_no_views", session.transcript("plan anew.toml --only head"));
     let events = run(&session, "hoisted.toml");
     // Another seed draws other views.
-    let made: Vec<&str> = ran(&events).into_iter().filter(|stage| stage.ends_with(".frozen")).collect();
-    assert_eq!(made, ["head.frozen", "other-seed.frozen"]);
+    let made: BTreeSet<&str> = ran(&events).into_iter().filter(|stage| stage.ends_with(".frozen")).collect();
+    assert_eq!(made, ["head.frozen", "other-seed.frozen"].into());
     run(&session, "whole.toml");
     run(&session, "anew.toml --only head");
     let (weights, history) = trained(&session, "hoisted", "head");
