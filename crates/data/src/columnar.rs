@@ -2,6 +2,7 @@
 //!
 //! Invariant: a value's text reads back as the value; what has none (null, a number that is none) is an empty cell.
 
+use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::io::{BufReader, Cursor, Read, Seek};
 use std::path::Path;
@@ -14,7 +15,7 @@ use arrow_array::types::{
 };
 use arrow_array::{Array, RecordBatchReader};
 use arrow_ipc::reader::{FileReader, StreamReader};
-use arrow_schema::{DataType, Schema, TimeUnit};
+use arrow_schema::{DataType, Field, Schema, SchemaRef, TimeUnit};
 use bytes::Bytes;
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{
@@ -24,6 +25,7 @@ use parquet::file::reader::ChunkReader;
 use rayon::prelude::*;
 
 use crate::builder::{Builder, Column, Rows};
+use crate::cell_type::CellType;
 use crate::date;
 use crate::error::Error;
 use crate::fence::fenced;
@@ -36,10 +38,14 @@ const BATCH: usize = 8192;
 
 /// The names of a file's columns, or those of them that the source names.
 pub(crate) fn header(item: &Item, source: &Source, format: Format) -> Result<Vec<String>, Error> {
-    answered(&item.shown(), || schema_names(item, source, format))
+    answered(&item.shown(), || {
+        let (schema, wanted) = schema(item, source, format)?;
+        Ok(wanted.into_iter().map(|at| schema.field(at).name().clone()).collect())
+    })
 }
 
-fn schema_names(item: &Item, source: &Source, format: Format) -> Result<Vec<String>, Error> {
+/// A file's schema, and which of its columns are wanted.
+fn schema(item: &Item, source: &Source, format: Format) -> Result<(SchemaRef, Vec<usize>), Error> {
     let path = item.shown();
     let schema = match format {
         Format::Parquet => match item.plain()? {
@@ -48,7 +54,22 @@ fn schema_names(item: &Item, source: &Source, format: Format) -> Result<Vec<Stri
         },
         _ => batches(item, source)?.schema(),
     };
-    Ok(wanted(&path, source, &schema)?.into_iter().map(|at| schema.field(at).name().clone()).collect())
+    let wanted = wanted(&path, source, &schema)?;
+    Ok((schema, wanted))
+}
+
+/// The types of a file's columns, or of those of them that the source names.
+pub(crate) fn types(
+    item: &Item,
+    source: &Source,
+    format: Format,
+) -> Result<BTreeMap<String, CellType>, Error> {
+    let of = |field: &Field| if field.data_type().is_numeric() { CellType::Number } else { CellType::Text };
+    answered(&item.shown(), || {
+        let (schema, wanted) = schema(item, source, format)?;
+        let fields = wanted.iter().map(|at| schema.field(*at));
+        Ok(fields.map(|field| (field.name().clone(), of(field))).collect())
+    })
 }
 
 /// Reads a whole file's rows into the table; columns of Parquet at the same time.

@@ -41,6 +41,47 @@ pub(crate) fn header(item: &Item, source: &Source, format: Format) -> Result<Vec
     }
 }
 
+/// As much of a file's start as its first rows are looked for in.
+const START: u64 = 1 << 20;
+
+/// A file's start as text, and whether it is the whole file.
+pub(crate) fn start(item: &Item, source: &Source) -> Result<(String, bool), Error> {
+    let bytes = item.start(source, START)?;
+    let whole = (bytes.len() as u64) < START;
+    Ok(match decode::decode(bytes, source.encoding.as_deref(), whole) {
+        Ok(text) => (text, whole),
+        Err(Undecodable { before }) => (before, false),
+    })
+}
+
+/// Tells `see` the cells of the first rows, each with its column. What is no row is told where the table is read.
+pub(crate) fn first_rows(
+    item: &Item,
+    source: &Source,
+    format: Format,
+    rows: usize,
+    see: &mut dyn FnMut(&str, &str),
+) -> Result<(), Error> {
+    let (dialect, path) = (dialect(source, format), item.shown());
+    let (text, whole) = start(item, source)?;
+    let mut scanner = Scanner::new(&text, 0, dialect);
+    let fields = record(&mut scanner).map_err(|error| unclosed(&path, &text, &error))?.0;
+    let names = names(&path, &text, source, fields)?;
+    if source.header == Some(false) {
+        scanner = Scanner::new(&text, 0, dialect);
+    }
+    for _ in 0..rows {
+        // A record that ends where the text ends may go on after it.
+        match record(&mut scanner) {
+            Ok((fields, end)) if !fields.is_empty() && (whole || end < text.len()) => {
+                names.iter().zip(&fields).for_each(|(name, (cell, _))| see(name, source.known(cell)));
+            }
+            _ => break,
+        }
+    }
+    Ok(())
+}
+
 /// Reads a whole file's rows into the table, its parts at the same time.
 pub(crate) fn read(item: &Item, source: &Source, format: Format, table: &mut Builder) -> Result<(), Error> {
     let (dialect, path) = (dialect(source, format), item.shown());

@@ -8,6 +8,7 @@ mod batches;
 mod block;
 mod builder;
 mod category;
+mod cell_type;
 mod chain;
 mod check;
 mod columnar;
@@ -50,6 +51,7 @@ mod vocabulary;
 mod words;
 
 pub use batches::{Order, batches};
+pub use cell_type::{CellType, cell_types};
 pub use check::{ChainProblem, check_chain};
 pub use condition::Condition;
 pub use dataset::{Dataset, PaddedBatch, SparseBatch};

@@ -45,6 +45,23 @@ pub(crate) fn header(item: &Item, source: &Source) -> Result<Vec<String>, Error>
     }
 }
 
+/// Tells `see` the cells of the first rows, each with its column. What is no row is told where the table is read.
+pub(crate) fn first_rows(
+    item: &Item,
+    source: &Source,
+    rows: usize,
+    see: &mut dyn FnMut(&str, &str),
+) -> Result<(), Error> {
+    let text = delimited::start(item, source)?.0;
+    for (_, line) in lines(&text).take(rows) {
+        let Ok(object) = serde_json::from_str::<Object<'_>>(line) else { break };
+        for (key, value) in object.0 {
+            see(&key, source.known(&cell(value).unwrap_or_default()));
+        }
+    }
+    Ok(())
+}
+
 /// Reads a whole file's rows into the table.
 pub(crate) fn read(item: &Item, source: &Source, table: &mut Builder) -> Result<(), Error> {
     let (path, text) = (item.shown(), delimited::text(item, source)?);

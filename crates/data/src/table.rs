@@ -362,7 +362,7 @@ impl Table {
     }
 }
 
-fn format(item: &Item, source: &Source) -> Result<Format, Error> {
+pub(crate) fn format(item: &Item, source: &Source) -> Result<Format, Error> {
     let path = item.shown();
     source.format.or_else(|| Format::of(&path)).ok_or(Error::Format { path })
 }

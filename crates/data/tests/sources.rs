@@ -5,7 +5,7 @@ use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use data::{Error, Source, Table, header_of};
+use data::{CellType, Error, Source, Table, cell_types, header_of};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -36,6 +36,16 @@ impl Folder {
         // What a check says of the columns is what there is.
         assert_eq!(names.unwrap(), table.names());
         Ok(table)
+    }
+
+    /// Columns of numbers, then columns of text.
+    fn types(&self, source: Value) -> [Vec<String>; 2] {
+        let source: Source = serde_json::from_value(source).unwrap();
+        let paths: Vec<PathBuf> = source.path.iter().map(|path| self.0.path().join(path)).collect();
+        let types = cell_types(&paths, &source).unwrap();
+        [CellType::Number, CellType::Text].map(|wanted| {
+            types.iter().filter(|(_, found)| **found == wanted).map(|(name, _)| name.clone()).collect()
+        })
     }
 
     fn rows(&self, source: Value) -> Vec<Vec<String>> {
@@ -368,6 +378,24 @@ fn joined_columns() {
     assert!(says(json!({"all": ["titel"]})).contains("no column `titel`"));
 }
 
+#[test]
+fn types_of_cells() {
+    let late = "1,1\n".repeat(99) + "2,2\nx,3\n";
+    let folder = Folder::new(&[
+        ("a.csv", b"size,name,none,mixed\n1,a,,1\n -2e3 ,5,,x\n?,,,2\n"),
+        ("late.csv", format!("late,n\n{late}").as_bytes()),
+        ("a.jsonl", b"{\"n\": 1, \"s\": \"x\", \"yes\": true}\n{\"n\": null, \"of\": \"3\", \"s\": 2}\n"),
+    ]);
+    let types = folder.types(json!({"path": "a.csv", "na": ["?"]}));
+    assert_eq!(types, [vec!["size"], vec!["mixed", "name"]]);
+    // The row that is no number comes after the hundred that are looked at.
+    assert_eq!(folder.types(json!({"path": ["late.csv", "a.csv"]})), [vec!["late", "n"], vec![]] as [Vec<&str>; 2]);
+    let source = json!({"path": "late.csv", "header": false, "columns": ["a", "b"]});
+    assert_eq!(folder.types(source), [vec![], vec!["a", "b"]] as [Vec<&str>; 2]);
+    assert_eq!(folder.types(json!({"path": "a.jsonl"})), [vec!["n", "of"], vec!["s", "yes"]]);
+    assert_eq!(folder.types(json!({"path": ".", "format": "texts"})), [const { Vec::<String>::new() }; 2]);
+}
+
 /// `tests/columns` was written by pyarrow 26 from one table of every type that has a text, and a list.
 #[test]
 fn typed_columns() {
@@ -392,6 +420,10 @@ fn typed_columns() {
         let twice =
             copies.rows(json!({"path": [name, format!("{name}.gz")], "columns": ["kind"], "na": ["b"]}));
         assert_eq!(twice, [["a"], [""], [""], ["a"], [""], [""]]);
+        assert_eq!(
+            copies.types(json!({"path": name, "columns": columns})),
+            [vec!["f", "n", "price", "x"], vec!["at", "day", "kind", "text", "yes"]]
+        );
         let place = copies.read(json!({"path": name, "columns": ["n", "x"]})).unwrap().place(2, 1).unwrap();
         assert_eq!((place.line, place.column), (3, 2));
         let error = copies.error(json!({"path": name}));

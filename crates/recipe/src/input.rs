@@ -211,7 +211,8 @@ impl Rewrite<'_> {
             return Err(InputFailure::MissingColumns { file, missing, has: header });
         }
         let name = self.renamed(&preprocess.data);
-        let fact = SourceFact { source, file: text, columns: Some(header), seed: self.compiled.plan.seed };
+        let (columns, seed) = (Some(header), self.compiled.plan.seed);
+        let fact = SourceFact { source, file: text, columns, types: BTreeMap::new(), seed };
         self.sources.push((name.clone(), fact));
         Ok(name)
     }

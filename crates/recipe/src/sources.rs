@@ -126,7 +126,7 @@ impl Search<'_> {
             diagnostics.push(diagnostic);
         }
         let file = source.path.iter().collect::<Vec<_>>().join("\n");
-        let mut fact = SourceFact { file, columns: None, seed, source };
+        let mut fact = SourceFact { file, columns: None, types: BTreeMap::new(), seed, source };
         if fact.source.path.is_empty() || !readable && fact.source.url.is_some() {
             return (fact, None);
         }
@@ -136,7 +136,11 @@ impl Search<'_> {
         fact.file = resolved.join("\n");
         if readable {
             match data::header_of(&paths, &fact.source) {
-                Ok(columns) => fact.columns = Some(columns),
+                Ok(columns) => {
+                    fact.columns = Some(columns);
+                    // Rows that cannot be read are told where all of them are.
+                    fact.types = data::cell_types(&paths, &fact.source).unwrap_or_default();
+                }
                 Err(error) => {
                     let at = inside(&place, &error.field());
                     let mut diagnostic = Diagnostic::new("unreadable-data", at, error.to_string());

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use data::{ColumnType, Part, Source};
+use data::{CellType, ColumnType, Part, Source};
 use network::{Network, nearest};
 use plan::{ArtifactKind, Diagnostic, Place, Segment};
 
@@ -19,6 +19,8 @@ pub struct SourceFact {
     pub file: String,
     /// Its header; `None` where it could not be read, which has been reported.
     pub columns: Option<Vec<String>>,
+    /// What its columns hold, as far as the start of its first file tells.
+    pub types: BTreeMap<String, CellType>,
     /// The seed of its split.
     pub seed: u64,
 }

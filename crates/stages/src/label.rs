@@ -146,7 +146,7 @@ impl Preprocess {
                     Label::Read(_) => place.join("column"),
                 };
                 if !header.contains(column) {
-                    context.report(crate::preprocess::missing(place, column, header, &self.data));
+                    context.report(crate::header::missing(place, column, header, &self.data));
                 } else if is_input(column) {
                     let message = format!("the label `{column}` is also an input column");
                     let hint = "a network that sees the label learns nothing else: remove the column";

@@ -4,12 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use data::{ColumnType, LABEL, Label, LabelKind, Part, Step, check_chain};
 use plan::{ArtifactKind, Diagnostic, Place};
-use regex::Regex;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::check::{Context, Outside, SourceFact, column_hint};
+use crate::check::{Context, Outside, SourceFact};
 use crate::fact::{DatasetFact, Fact};
+use crate::group::Group;
 use crate::label::Labels;
 use crate::rows::RowSet;
 use crate::table::{OutsidePath, Params, Reference, Stage};
@@ -50,54 +50,24 @@ pub struct Preprocess {
     pub group: Vec<Group>,
 }
 
-/// Columns that share a chain of steps: those of a list, or those that a pattern matches.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case", deny_unknown_fields)]
-pub struct Group {
-    /// The columns.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub columns: Vec<String>,
-    /// A regular expression that matches the columns' names as a whole: `num_.*`. The label, the column that names
-    /// the rows, that of the split and columns that have a chain already are left out.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub pattern: Option<String>,
-    /// The chain of steps, fitted for each column by itself.
-    pub steps: Vec<Step>,
-}
-
-/// A column of a group.
-struct Member<'a> {
-    group: usize,
-    name: &'a str,
-    /// Its place in the group's list; none where the pattern took it.
-    listed: Option<usize>,
-}
-
 /// A column's chain, and where the recipe declares it.
-struct Chain<'a> {
-    steps: &'a [Step],
+pub(crate) struct Chain<'a> {
+    pub(crate) steps: &'a [Step],
     /// Where the column is named.
-    named: Place,
+    pub(crate) named: Place,
     /// Whether it is named by a key.
-    key: bool,
+    pub(crate) key: bool,
     /// Where the steps are.
-    place: Place,
+    pub(crate) place: Place,
     /// Whether no column before has the same steps: a mistake in them is reported once.
-    first: bool,
+    pub(crate) first: bool,
 }
 
 impl Chain<'_> {
     /// The diagnostic at the column's name.
-    fn at_name(&self, diagnostic: Diagnostic) -> Diagnostic {
+    pub(crate) fn at_name(&self, diagnostic: Diagnostic) -> Diagnostic {
         if self.key { diagnostic.at_key() } else { diagnostic }
     }
-}
-
-/// A pattern that matches whole names.
-fn whole(pattern: &str) -> Result<Regex, regex::Error> {
-    // By itself first: `a)(b` is no expression, `^(?:a)(b)$` is one.
-    Regex::new(pattern)?;
-    Regex::new(&format!("^(?:{pattern})$"))
 }
 
 /// Types of chains; a wrong chain is reported and left out.
@@ -213,7 +183,6 @@ impl Stage for Preprocess {
             rows = fitted.fitted.clone();
         }
         self.check_header(source, &columns, &own, context);
-        self.check_pictures(source, &columns, &own, context);
         let all = source.rows(&self.data);
         let parts = source.parts();
         if !own.is_empty() || !labels.is_empty() && fitted.is_none() {
@@ -237,17 +206,6 @@ impl Stage for Preprocess {
 }
 
 impl Preprocess {
-    /// The chain of every column that this stage encodes itself, of a table with these columns (under their new
-    /// names).
-    pub fn chains(&self, header: &[String], taken: &BTreeSet<String>) -> BTreeMap<String, Vec<Step>> {
-        let of_groups = self.members(header, taken).into_iter();
-        let mut chains: BTreeMap<_, _> = of_groups
-            .map(|member| (member.name.to_owned(), self.group[member.group].steps.clone()))
-            .collect();
-        chains.extend(self.columns.clone());
-        chains
-    }
-
     /// Columns that a pattern does not take: the label, what names the rows, splits or weighs them, and what is fitted
     /// already.
     pub fn taken<'a>(
@@ -264,29 +222,10 @@ impl Preprocess {
         taken
     }
 
-    /// The columns of the groups. A pattern takes what no chain and no earlier group has.
-    fn members<'a>(&'a self, header: &'a [String], taken: &BTreeSet<String>) -> Vec<Member<'a>> {
-        let mut members: Vec<Member<'a>> = vec![];
-        for (group, of) in self.group.iter().enumerate() {
-            let listed = of.columns.iter().enumerate();
-            members.extend(listed.map(|(at, name)| Member { group, name, listed: Some(at) }));
-            let Some(pattern) = of.pattern.as_deref().and_then(|pattern| whole(pattern).ok()) else {
-                continue;
-            };
-            for name in header.iter().filter(|name| pattern.is_match(name)) {
-                let has = self.columns.contains_key(name) || members.iter().any(|member| member.name == name);
-                if !has && !taken.contains(name) {
-                    members.push(Member { group, name, listed: None });
-                }
-            }
-        }
-        members
-    }
-
     /// This stage's own chains by column; mistakes of groups are reported.
     fn own<'a>(
         &'a self,
-        source: &'a SourceFact,
+        source: &SourceFact,
         taken: &BTreeSet<String>,
         context: &mut Context<'_>,
     ) -> BTreeMap<String, Chain<'a>> {
@@ -296,137 +235,7 @@ impl Preprocess {
             let chain = Chain { steps, named: place.clone(), key: true, place, first: true };
             own.insert(name.clone(), chain);
         }
-        let header = self.header(source);
-        let members = self.members(&header, taken);
-        let mut typed = BTreeSet::new();
-        for member in &members {
-            let steps = context.inside(["group".into(), member.group.into(), "steps".into()]);
-            let named = match member.listed {
-                Some(at) => {
-                    context.inside(["group".into(), member.group.into(), "columns".into(), at.into()])
-                }
-                None => context.inside(["group".into(), member.group.into(), "pattern".into()]),
-            };
-            if own.contains_key(member.name) {
-                let message = format!("`{}` has a chain already", member.name);
-                let hint = "a column has one chain: name it once";
-                context.report(Diagnostic::new("column-twice", named, message).hint(hint));
-                continue;
-            }
-            let first = typed.insert(member.group);
-            let chain =
-                Chain { steps: &self.group[member.group].steps, named, key: false, place: steps, first };
-            own.insert(member.name.to_owned(), chain);
-        }
-        for (at, group) in self.group.iter().enumerate() {
-            let place = context.inside(["group".into(), at.into()]);
-            match &group.pattern {
-                Some(_) if !group.columns.is_empty() => {
-                    let message = "the group has both `columns` and `pattern`";
-                    let hint = "keep one of them; a second group can have the same steps";
-                    context.report(Diagnostic::new("group-columns", place, message).hint(hint));
-                }
-                None if group.columns.is_empty() => {
-                    let message = "the group names no columns";
-                    let hint = "say which: columns = [\"size\", \"weight\"], or pattern = \"num_.*\"";
-                    context.report(Diagnostic::new("group-columns", place, message).hint(hint));
-                }
-                None => {}
-                Some(pattern) => {
-                    let place = place.join("pattern");
-                    if let Err(error) = whole(pattern) {
-                        let text = error.to_string();
-                        let reason = text.lines().last().unwrap_or_default().trim_start_matches("error: ");
-                        let message = format!("`{pattern}` is not a regular expression: {reason}");
-                        let hint =
-                            "the syntax is that of the regex crate: no look-around, no back-references";
-                        context.report(Diagnostic::new("group-columns", place, message).hint(hint));
-                    } else if source.columns.is_some() && !members.iter().any(|member| member.group == at) {
-                        let message = format!("no column is left that `{pattern}` matches as a whole");
-                        let hint = format!("`{}` has {}", self.data, header.join(", "));
-                        context.report(Diagnostic::new("group-columns", place, message).hint(hint));
-                    }
-                }
-            }
-        }
+        self.add_groups(&mut own, source, taken, context);
         own
     }
-
-    /// The source's columns under their new names.
-    fn header(&self, source: &SourceFact) -> Vec<String> {
-        let names = source.columns.clone().unwrap_or_default();
-        names.into_iter().map(|name| self.rename.get(&name).cloned().unwrap_or(name)).collect()
-    }
-
-    /// Reports chains of pictures for columns that hold none.
-    fn check_pictures(
-        &self,
-        source: &SourceFact,
-        columns: &BTreeMap<String, ColumnType>,
-        own: &BTreeMap<String, Chain<'_>>,
-        context: &mut Context<'_>,
-    ) {
-        let Some(original) = &source.columns else { return };
-        let header = self.header(source);
-        for (name, _) in columns.iter().filter(|(_, kind)| matches!(kind, ColumnType::Image { .. })) {
-            let Some(at) = header.iter().position(|own| own == name) else { continue };
-            let copied = source.source.join.get(&original[at]).and_then(|parts| parts.first());
-            if source.source.picture_column() == Some(copied.unwrap_or(&original[at]).as_str()) {
-                continue;
-            }
-            let message = format!("`{}` has no pictures in its column `{name}`", self.data);
-            let hint = match source.source.picture_column() {
-                Some(pictures) => format!("they are in `{pictures}`"),
-                None => "pictures come from a source of format = \"pictures\", or from `files` with content = \"picture\"".to_owned(),
-            };
-            let place = own.get(name).map_or_else(|| context.place("fitted"), |chain| chain.named.clone());
-            let diagnostic = Diagnostic::new("no-pictures", place, message).hint(hint);
-            context.report(own.get(name).map_or(diagnostic.clone(), |chain| chain.at_name(diagnostic)));
-        }
-    }
-
-    fn check_header(
-        &self,
-        source: &SourceFact,
-        columns: &BTreeMap<String, ColumnType>,
-        own: &BTreeMap<String, Chain<'_>>,
-        context: &mut Context<'_>,
-    ) {
-        let Some(original) = &source.columns else { return };
-        for old in self.rename.keys().filter(|old| !original.contains(old)) {
-            let place = context.inside(["rename".into(), old.as_str().into()]);
-            context.report(missing(place, old, original, &self.data).at_key());
-        }
-        let header = self.header(source);
-        for name in columns.keys().filter(|name| !header.contains(name)) {
-            if let Some(chain) = own.get(name) {
-                context.report(chain.at_name(missing(chain.named.clone(), name, &header, &self.data)));
-            } else {
-                let place = context.place("fitted");
-                let message = format!(
-                    "the fitted transform needs a column `{name}`, which `{}` does not have",
-                    self.data
-                );
-                let hint = format!(
-                    "say which column it is: rename = {{ {} = \"{name}\" }}",
-                    guess(&header, columns)
-                );
-                context.report(Diagnostic::new("missing-column", place, message).hint(hint));
-            }
-        }
-        if let Some(weights) = self.weights.as_ref().filter(|weights| !header.contains(weights)) {
-            context.report(missing(context.place("weights"), weights, &header, &self.data));
-        }
-        self.check_label_columns(&header, |column| columns.contains_key(column), context);
-    }
-}
-
-pub(crate) fn missing(place: Place, name: &str, header: &[String], source: &str) -> Diagnostic {
-    let message = format!("`{source}` has no column `{name}`");
-    Diagnostic::new("missing-column", place, message).hint(column_hint(name, header))
-}
-
-/// A column that is not used yet, as an example for a hint.
-fn guess(header: &[String], columns: &BTreeMap<String, ColumnType>) -> String {
-    header.iter().find(|name| !columns.contains_key(*name)).cloned().unwrap_or_else(|| "its-name".into())
 }

@@ -1,5 +1,6 @@
 //! Runs `preprocess`: read, split, decode pictures, fit on the training rows, encode.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use plan::{ArtifactKind, Outcome, Progress, StageError, Task};
@@ -32,8 +33,12 @@ pub(crate) fn run(params: &Preprocess, task: &Task, report: Report<'_>) -> Resul
     let declares = params.label_columns().next().is_some();
     let labels = params.label_columns().chain(known.filter(|_| !declares));
     let taken = params.taken(&input.source, labels.chain(fitted));
+    let types = match params.needs_types() {
+        true => data::cell_types(&input.paths, &input.source).or_stage()?,
+        false => BTreeMap::new(),
+    };
     let spec = data::Spec {
-        columns: params.chains(table.names(), &taken),
+        columns: params.chains(table.names(), &types, &taken),
         label: params.label.clone(),
         label_kind: params.label_kind,
         labels: params.labels.clone(),
