@@ -8,7 +8,7 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use data::{Transform, Vocabulary};
-use network::{Network, Node, Primitive, nearest};
+use network::{Graph, Network, Node, nearest};
 use plan::Blame;
 use serde_json::json;
 use weights::Weights;
@@ -66,13 +66,13 @@ impl Vectors {
             })
         };
         let network: Network = artifact::json(file("network.json")?)?;
-        let node = table(&network, layer)?;
+        let graph = network
+            .lower()
+            .map_err(|_| Failure::new(Blame::Environment, "the network does not hold together"))?;
+        let (node, column) = table(&graph, layer)?;
         let transform: Transform = artifact::json(file("transform.json")?)?;
-        let column =
-            network.layers.iter().find(|own| own.name == node.layer).and_then(|own| own.input.as_ref());
-        let column = column.and_then(|inputs| inputs.first()).map_or("", String::as_str);
-        let vocabulary = transform.columns().get(column).and_then(|fitted| fitted.vocabulary());
-        let vocabulary = vocabulary
+        let vocabulary = transform
+            .vocabulary(column)
             .ok_or_else(|| Failure::usage(format!("`{}` is no table of words", node.layer)))?
             .clone();
         let damaged = |message: String| {
@@ -105,6 +105,11 @@ impl Vectors {
         &self.values[index * self.width..(index + 1) * self.width]
     }
 
+    /// Whether a vector has a direction.
+    fn points(&self, index: usize) -> bool {
+        self.vector(index).iter().any(|value| *value != 0.0)
+    }
+
     /// The index of a word that was asked for.
     fn asked(&self, word: &str) -> Result<usize> {
         let index = self.vocabulary.index(word).filter(|index| *index > data::UNK);
@@ -116,7 +121,7 @@ impl Vectors {
                 None => failure,
             }
         })? as usize;
-        match self.vector(index).iter().any(|value| *value != 0.0) {
+        match self.points(index) {
             true => Ok(index),
             false => Err(Failure::usage(format!("`{word}` has a vector of zeros, which points nowhere"))
                 .hint("the file of word vectors does not have it")),
@@ -141,10 +146,9 @@ impl Vectors {
             self.vector(index).iter().zip(&mean).map(|(a, b)| a * b).sum::<f32>() / norm
         };
         let words = data::UNK as usize + 1..self.vocabulary.len();
-        let pointing = |index: &usize| self.vector(*index).iter().any(|value| *value != 0.0);
         let mut found: Vec<(usize, f32)> = words
             .filter(|index| !asked.contains(index))
-            .filter(pointing)
+            .filter(|index| self.points(*index))
             .map(|index| (index, cosine(index)))
             .collect();
         found.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
@@ -157,22 +161,17 @@ impl Vectors {
 }
 
 /// The embedding table that is meant.
-fn table(network: &Network, layer: Option<&str>) -> Result<Node> {
-    let graph = network
-        .lower()
-        .map_err(|_| Failure::new(Blame::Environment, "the network does not hold together"))?;
-    let tables: Vec<&Node> = graph.nodes.iter().filter(|node| node.op == Primitive::Embedding).collect();
-    let names: Vec<&str> = tables.iter().map(|node| node.layer.as_str()).collect();
+fn table<'a>(graph: &'a Graph, layer: Option<&str>) -> Result<(&'a Node, &'a str)> {
+    let tables: Vec<(&Node, &str)> = graph.tables().collect();
+    let names: Vec<&str> = tables.iter().map(|(node, _)| node.layer.as_str()).collect();
     let named = format!("its embedding layers: {}", names.join(", "));
     match (layer, &tables[..]) {
         (_, []) => Err(Failure::usage("the network has no embedding layer")),
-        (None, [only]) => Ok((*only).clone()),
+        (None, [only]) => Ok(*only),
         (None, _) => Err(Failure::usage(format!("the network has {} embedding layers", tables.len()))
             .hint(format!("say which with --layer; {named}"))),
-        (Some(layer), _) => {
-            tables.iter().find(|node| node.layer == layer).map(|node| (*node).clone()).ok_or_else(|| {
-                Failure::usage(format!("the network has no embedding layer `{layer}`")).hint(named.clone())
-            })
-        }
+        (Some(layer), _) => tables.into_iter().find(|(node, _)| node.layer == layer).ok_or_else(|| {
+            Failure::usage(format!("the network has no embedding layer `{layer}`")).hint(named)
+        }),
     }
 }

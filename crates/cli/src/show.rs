@@ -25,6 +25,8 @@ const METRICS: &str = "metrics.json";
 const SCORES: &str = "scores.csv";
 /// Values of a JSON document that are printed.
 const VALUES: usize = 60;
+/// Values of a list that are shown.
+const LISTED: usize = 12;
 /// JSON documents above this size in bytes are not printed.
 const LARGE: u64 = 1 << 20;
 
@@ -310,8 +312,10 @@ fn flatten(path: &str, value: &Value, leaves: &mut Vec<(String, String)>) {
             values.iter().enumerate().for_each(|(i, value)| flatten(&format!("{path}[{i}]"), value, leaves));
         }
         Value::Array(values) => {
-            let texts: Vec<String> = values.iter().map(leaf).collect();
-            leaves.push((path.to_owned(), texts.join(", ")));
+            let texts: Vec<String> = values.iter().take(LISTED).map(leaf).collect();
+            let more = values.len().saturating_sub(LISTED);
+            let more = if more > 0 { format!(", … {more} more") } else { String::new() };
+            leaves.push((path.to_owned(), texts.join(", ") + &more));
         }
         other => leaves.push((path.to_owned(), leaf(other))),
     }

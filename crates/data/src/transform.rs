@@ -338,6 +338,11 @@ impl Transform {
         &self.columns
     }
 
+    /// The vocabulary of a column of tokens.
+    pub fn vocabulary(&self, column: &str) -> Option<&Vocabulary> {
+        self.columns.get(column)?.vocabulary()
+    }
+
     /// The fitted labels by name; the only one is called [`LABEL`].
     pub fn labels(&self) -> BTreeMap<&str, &FittedLabel> {
         by_name(self.label.as_ref(), &self.labels)

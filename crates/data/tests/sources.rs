@@ -389,7 +389,10 @@ fn types_of_cells() {
     let types = folder.types(json!({"path": "a.csv", "na": ["?"]}));
     assert_eq!(types, [vec!["size"], vec!["mixed", "name"]]);
     // The row that is no number comes after the hundred that are looked at.
-    assert_eq!(folder.types(json!({"path": ["late.csv", "a.csv"]})), [vec!["late", "n"], vec![]] as [Vec<&str>; 2]);
+    assert_eq!(
+        folder.types(json!({"path": ["late.csv", "a.csv"]})),
+        [vec!["late", "n"], vec![]] as [Vec<&str>; 2]
+    );
     let source = json!({"path": "late.csv", "header": false, "columns": ["a", "b"]});
     assert_eq!(folder.types(source), [vec![], vec!["a", "b"]] as [Vec<&str>; 2]);
     assert_eq!(folder.types(json!({"path": "a.jsonl"})), [vec!["n", "of"], vec!["s", "yes"]]);

@@ -1,24 +1,25 @@
 //! What follows from the classes that were chosen alone: rows by class and by chosen class.
 
 use crate::mean_defined;
+use crate::weights::Weights;
 
 /// Rows by class and by the class that was chosen.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Confusion {
     classes: usize,
     /// `[classes, classes]`, row-major: the true class, then the chosen one.
-    counts: Vec<u64>,
+    counts: Vec<f64>,
 }
 
 /// How often a class was chosen, rightly or not.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub struct Counts {
     /// Rows of the class for which it was chosen.
-    pub right: u64,
+    pub right: f64,
     /// Rows of other classes for which it was chosen.
-    pub wrong: u64,
+    pub wrong: f64,
     /// Rows of the class for which another was chosen.
-    pub missed: u64,
+    pub missed: f64,
 }
 
 /// How the values of several classes make one.
@@ -34,7 +35,7 @@ pub enum Average {
 
 impl Counts {
     /// Rows of the class.
-    pub fn rows(&self) -> u64 {
+    pub fn rows(&self) -> f64 {
         self.right + self.missed
     }
 
@@ -50,7 +51,7 @@ impl Counts {
 
     /// Harmonic mean of precision and recall; `None` where the class neither is nor was chosen.
     pub fn f1(&self) -> Option<f64> {
-        share(2 * self.right, 2 * self.right + self.wrong + self.missed)
+        share(2.0 * self.right, 2.0 * self.right + self.wrong + self.missed)
     }
 }
 
@@ -60,9 +61,7 @@ impl Average {
     pub fn of(self, value: impl Fn(&Counts) -> Option<f64>, classes: &[Counts]) -> Option<f64> {
         match self {
             Average::Macro => mean_defined(classes.iter().map(|counts| (value(counts), 1.0))),
-            Average::Weighted => {
-                mean_defined(classes.iter().map(|counts| (value(counts), counts.rows() as f64)))
-            }
+            Average::Weighted => mean_defined(classes.iter().map(|counts| (value(counts), counts.rows()))),
             Average::Micro => value(&classes.iter().fold(Counts::default(), |sum, of| Counts {
                 right: sum.right + of.right,
                 wrong: sum.wrong + of.wrong,
@@ -72,25 +71,25 @@ impl Average {
     }
 }
 
-fn share(part: u64, all: u64) -> Option<f64> {
-    (all > 0).then(|| part as f64 / all as f64)
+fn share(part: f64, all: f64) -> Option<f64> {
+    (all > 0.0).then(|| part / all)
 }
 
 impl Confusion {
-    /// Counts rows; those whose class or chosen class is not below `classes` are left out.
-    pub fn new(classes: usize, labels: &[u32], chosen: &[u32]) -> Self {
-        let mut counts = vec![0; classes * classes];
+    /// Counts rows, each by its weight; those whose class or chosen class is not below `classes` are left out.
+    pub fn new(classes: usize, labels: &[u32], chosen: &[u32], weights: &Weights<'_>) -> Self {
+        let mut counts = vec![0.0; classes * classes];
         let inside = |class: u32| (class as usize) < classes;
-        for (&label, &chosen) in labels.iter().zip(chosen) {
+        for (row, (&label, &chosen)) in labels.iter().zip(chosen).enumerate() {
             if inside(label) && inside(chosen) {
-                counts[label as usize * classes + chosen as usize] += 1;
+                counts[label as usize * classes + chosen as usize] += weights.of(row);
             }
         }
         Confusion { classes, counts }
     }
 
     /// Two classes, from what was counted.
-    pub(crate) fn of_two(second: Counts, rows: u64) -> Self {
+    pub(crate) fn of_two(second: Counts, rows: f64) -> Self {
         let Counts { right, wrong, missed } = second;
         Confusion { classes: 2, counts: vec![rows - right - wrong - missed, wrong, missed, right] }
     }
@@ -101,7 +100,7 @@ impl Confusion {
     }
 
     /// Rows of each class, by the class that was chosen.
-    pub fn rows(&self) -> impl ExactSizeIterator<Item = &[u64]> {
+    pub fn rows(&self) -> impl ExactSizeIterator<Item = &[f64]> {
         self.counts.chunks(self.classes.max(1))
     }
 
@@ -109,8 +108,8 @@ impl Confusion {
     pub fn counts(&self) -> Vec<Counts> {
         let class = |class: usize| {
             let right = self.counts[class * self.classes + class];
-            let chosen: u64 = self.rows().map(|row| row[class]).sum();
-            let all: u64 = self.counts[class * self.classes..(class + 1) * self.classes].iter().sum();
+            let chosen: f64 = self.rows().map(|row| row[class]).sum();
+            let all: f64 = self.counts[class * self.classes..(class + 1) * self.classes].iter().sum();
             Counts { right, wrong: chosen - right, missed: all - right }
         };
         (0..self.classes).map(class).collect()
@@ -119,10 +118,10 @@ impl Confusion {
     /// Rows, rows that are right, and for each class its rows and the rows for which it was chosen.
     fn totals(&self) -> (f64, f64, Vec<(f64, f64)>) {
         let counts = self.counts();
-        let right: u64 = counts.iter().map(|of| of.right).sum();
-        let all: u64 = self.counts.iter().sum();
-        let pairs = counts.iter().map(|of| (of.rows() as f64, (of.right + of.wrong) as f64)).collect();
-        (all as f64, right as f64, pairs)
+        let right = counts.iter().map(|of| of.right).sum();
+        let all = self.counts.iter().sum();
+        let pairs = counts.iter().map(|of| (of.rows(), of.right + of.wrong)).collect();
+        (all, right, pairs)
     }
 
     /// Share of rows whose class was chosen.

@@ -12,6 +12,7 @@ mod probabilities;
 mod ranking;
 mod temperature;
 mod threshold;
+mod weights;
 
 pub use bootstrap::{Bootstrap, Interval};
 pub use confusion::{Average, Confusion, Counts};
@@ -22,13 +23,7 @@ pub use probabilities::{sigmoid, softmax};
 pub use ranking::auc;
 pub use temperature::temperature;
 pub use threshold::best_threshold;
-
-/// The mean of values; `None` where there are none, or it is not finite.
-fn mean(values: impl ExactSizeIterator<Item = f64>) -> Option<f64> {
-    let count = values.len();
-    let mean = values.sum::<f64>() / count as f64;
-    mean.is_finite().then_some(mean)
-}
+pub use weights::Weights;
 
 /// The mean of those values that are defined, weighted.
 fn mean_defined(values: impl Iterator<Item = (Option<f64>, f64)>) -> Option<f64> {

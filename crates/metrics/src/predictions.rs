@@ -8,12 +8,13 @@ use stages::Metric;
 
 use crate::confusion::{Average, Confusion, Counts};
 use crate::curves::{average_precision, calibration, calibration_error, precision_recall};
+use crate::mean_defined;
 use crate::numbers::Numbers;
 use crate::probabilities::{
     brier, brier_of_classes, log_loss_of_class, log_loss_of_yes, sigmoid, softmax, top_k,
 };
 use crate::ranking::{auc, auc_one_vs_one, one_vs_rest};
-use crate::{mean, mean_defined};
+use crate::weights::Weights;
 
 /// What a model said of rows, and what is true of them.
 #[derive(Debug, Clone)]
@@ -120,9 +121,9 @@ impl<'a> Classes<'a> {
     }
 
     /// Rows by class and by chosen class; `None` where a score is not a number.
-    pub fn confusion(&self) -> Option<Confusion> {
+    pub fn confusion(&self, weights: &Weights<'_>) -> Option<Confusion> {
         let known = !self.logits.iter().any(|logit| logit.is_nan());
-        known.then(|| Confusion::new(self.classes(), &self.labels, &self.chosen()))
+        known.then(|| Confusion::new(self.classes(), &self.labels, &self.chosen(), weights))
     }
 
     /// Some of the rows, in the order given.
@@ -136,59 +137,61 @@ impl<'a> Classes<'a> {
         }
     }
 
-    fn measure(&self, metric: Metric) -> Option<f64> {
+    fn measure(&self, metric: Metric, weights: &Weights<'_>) -> Option<f64> {
         let (classes, labels) = (self.classes(), &self.labels[..]);
         if metric.needs_choice() {
-            return by_choice(metric, &self.confusion()?);
+            return by_choice(metric, &self.confusion(weights)?);
         }
         match metric {
-            Metric::Loss => return self.log_loss(1.0),
-            Metric::LogLoss => return self.log_loss(self.temperature),
+            Metric::Loss => return self.log_loss(1.0, weights),
+            Metric::LogLoss => return self.log_loss(self.temperature, weights),
             _ => {}
         }
         if self.width == 1 {
-            return self.measure_two(metric);
+            return self.measure_two(metric, weights);
         }
         let probabilities = || self.probabilities();
         match metric {
             // That the class is among all of them says nothing.
-            Metric::TopK(k) if (k as usize) < classes => top_k(&self.logits, classes, labels, k as usize),
-            Metric::Auc => one_vs_rest(auc, probabilities(), classes, labels, false),
-            Metric::AucWeighted => one_vs_rest(auc, probabilities(), classes, labels, true),
+            Metric::TopK(k) if (k as usize) < classes => {
+                top_k(&self.logits, classes, labels, k as usize, weights)
+            }
+            Metric::Auc => one_vs_rest(auc, probabilities(), labels, false, weights),
+            Metric::AucWeighted => one_vs_rest(auc, probabilities(), labels, true, weights),
             Metric::AucOvo => auc_one_vs_one(probabilities(), classes, labels, false),
             Metric::AucOvoWeighted => auc_one_vs_one(probabilities(), classes, labels, true),
-            Metric::AveragePrecision => one_vs_rest(average, probabilities(), classes, labels, false),
-            Metric::Brier => brier_of_classes(probabilities(), classes, labels),
+            Metric::AveragePrecision => one_vs_rest(average, probabilities(), labels, false, weights),
+            Metric::Brier => brier_of_classes(probabilities(), classes, labels, weights),
             Metric::CalibrationError(bins) => {
                 let chosen = self.chosen();
                 let rows = probabilities().chunks_exact(classes).zip(&chosen);
                 let scores: Vec<f64> = rows.map(|(row, &class)| row[class as usize]).collect();
                 let right: Vec<bool> =
                     chosen.iter().zip(labels).map(|(chosen, label)| chosen == label).collect();
-                expected_error(&scores, &right, bins)
+                expected_error(&scores, &right, bins, weights)
             }
             _ => None,
         }
     }
 
-    fn log_loss(&self, temperature: f64) -> Option<f64> {
+    fn log_loss(&self, temperature: f64, weights: &Weights<'_>) -> Option<f64> {
         let rows = self.rows(temperature).zip(&self.labels[..]);
         match self.width {
-            1 => mean(rows.map(|(row, &label)| row.map(|logit| log_loss_of_yes(logit, label == 1)).sum())),
-            _ => mean(rows.map(|(row, &label)| log_loss_of_class(row, label))),
+            1 => weights
+                .mean(rows.map(|(row, &label)| row.map(|logit| log_loss_of_yes(logit, label == 1)).sum())),
+            _ => weights.mean(rows.map(|(row, &label)| log_loss_of_class(row, label))),
         }
     }
 
-    fn measure_two(&self, metric: Metric) -> Option<f64> {
+    fn measure_two(&self, metric: Metric, weights: &Weights<'_>) -> Option<f64> {
         let positive = self.positive();
+        let logits = || self.rows(self.temperature).flatten().collect::<Vec<_>>();
         match metric {
             // Of logits: probabilities near 1 are equal where their logits are not.
-            Metric::Auc => auc(&self.rows(self.temperature).flatten().collect::<Vec<_>>(), &positive),
-            Metric::AveragePrecision => {
-                average(&self.rows(self.temperature).flatten().collect::<Vec<_>>(), &positive)
-            }
-            Metric::Brier => brier(self.probabilities(), &positive),
-            Metric::CalibrationError(bins) => expected_error(self.probabilities(), &positive, bins),
+            Metric::Auc => auc(&logits(), &positive, weights),
+            Metric::AveragePrecision => average(&logits(), &positive, weights),
+            Metric::Brier => brier(self.probabilities(), &positive, weights),
+            Metric::CalibrationError(bins) => expected_error(self.probabilities(), &positive, bins, weights),
             _ => None,
         }
     }
@@ -211,36 +214,41 @@ impl<'a> MultiLabel<'a> {
     }
 
     /// Counts by label; a label is chosen above a probability of a half.
-    pub fn counts(&self) -> Vec<Counts> {
+    pub fn counts(&self, weights: &Weights<'_>) -> Vec<Counts> {
         let mut counts = vec![Counts::default(); self.width];
         for (at, (&logit, &truth)) in self.logits.iter().zip(&*self.truth).enumerate() {
-            let counts = &mut counts[at % self.width];
+            let (counts, weight) = (&mut counts[at % self.width], weights.of(at / self.width));
             match (logit > 0.0, truth) {
-                (true, true) => counts.right += 1,
-                (true, false) => counts.wrong += 1,
-                (false, true) => counts.missed += 1,
+                (true, true) => counts.right += weight,
+                (true, false) => counts.wrong += weight,
+                (false, true) => counts.missed += weight,
                 (false, false) => {}
             }
         }
         counts
     }
 
-    fn accuracy(&self) -> Option<f64> {
+    fn accuracy(&self, weights: &Weights<'_>) -> Option<f64> {
         let rows = self.logits.chunks_exact(self.width).zip(self.truth.chunks_exact(self.width));
-        mean(rows.map(|(logits, truth)| {
+        weights.mean(rows.map(|(logits, truth)| {
             let right = logits.iter().zip(truth).all(|(&logit, &truth)| (logit > 0.0) == truth);
             f64::from(u8::from(right))
         }))
     }
 
     /// The mean of a value over the labels for which it is defined.
-    fn by_label(&self, value: impl Fn(&[f64], &[bool]) -> Option<f64> + Sync, weighted: bool) -> Option<f64> {
+    fn by_label(
+        &self,
+        value: impl Fn(&[f64], &[bool], &Weights<'_>) -> Option<f64> + Sync,
+        weighted: bool,
+        weights: &Weights<'_>,
+    ) -> Option<f64> {
         let one = |label: usize| {
             let own = self.logits.iter().skip(label).step_by(self.width);
             let scores: Vec<f64> = own.map(|&logit| f64::from(logit)).collect();
             let truth: Vec<bool> = self.truth.iter().skip(label).step_by(self.width).copied().collect();
-            let rows = truth.iter().filter(|truth| **truth).count();
-            (value(&scores, &truth), if weighted { rows as f64 } else { 1.0 })
+            let rows = (0..truth.len()).filter(|&row| truth[row]).map(|row| weights.of(row)).sum();
+            (value(&scores, &truth, weights), if weighted { rows } else { 1.0 })
         };
         let values: Vec<_> = (0..self.width).into_par_iter().map(one).collect();
         mean_defined(values.into_iter())
@@ -250,22 +258,25 @@ impl<'a> MultiLabel<'a> {
         self.logits.iter().map(|&logit| sigmoid(f64::from(logit))).collect()
     }
 
-    fn measure(&self, metric: Metric) -> Option<f64> {
+    fn measure(&self, metric: Metric, weights: &Weights<'_>) -> Option<f64> {
         if self.logits.iter().any(|logit| logit.is_nan()) {
             return None;
         }
         match metric {
-            Metric::Accuracy => self.accuracy(),
-            Metric::Auc => self.by_label(auc, false),
-            Metric::AucWeighted => self.by_label(auc, true),
-            Metric::AveragePrecision => self.by_label(average, false),
+            Metric::Accuracy => self.accuracy(weights),
+            Metric::Auc => self.by_label(auc, false, weights),
+            Metric::AucWeighted => self.by_label(auc, true, weights),
+            Metric::AveragePrecision => self.by_label(average, false, weights),
             Metric::LogLoss | Metric::Loss => {
                 let values = self.logits.iter().zip(&*self.truth);
-                mean(values.map(|(&logit, &truth)| log_loss_of_yes(f64::from(logit), truth)))
+                let losses = values.map(|(&logit, &truth)| log_loss_of_yes(f64::from(logit), truth));
+                weights.of_values(self.width).mean(losses)
             }
-            Metric::Brier => brier(&self.probabilities(), &self.truth),
-            Metric::CalibrationError(bins) => expected_error(&self.probabilities(), &self.truth, bins),
-            _ => by_counts(metric, Average::Macro, &self.counts()),
+            Metric::Brier => brier(&self.probabilities(), &self.truth, &weights.of_values(self.width)),
+            Metric::CalibrationError(bins) => {
+                expected_error(&self.probabilities(), &self.truth, bins, &weights.of_values(self.width))
+            }
+            _ => by_counts(metric, Average::Macro, &self.counts(weights)),
         }
     }
 }
@@ -274,10 +285,18 @@ impl Predictions<'_> {
     /// A metric of these rows; `None` where it is not defined for them. The loss is the plain one: cross-entropy without
     /// calibration, or the squared error.
     pub fn measure(&self, metric: Metric) -> Option<f64> {
+        self.weighted(metric, &Weights::default())
+    }
+
+    /// A metric that counts rows by their weights; `None` also for one that scikit-learn has no weights for.
+    pub fn weighted(&self, metric: Metric, weights: &Weights<'_>) -> Option<f64> {
+        if weights.are_given() && !metric.takes_weights() {
+            return None;
+        }
         match self {
-            Predictions::Classes(classes) => classes.measure(metric),
-            Predictions::MultiLabel(labels) => labels.measure(metric),
-            Predictions::Numbers(numbers) => numbers.measure(metric),
+            Predictions::Classes(classes) => classes.measure(metric, weights),
+            Predictions::MultiLabel(labels) => labels.measure(metric, weights),
+            Predictions::Numbers(numbers) => numbers.measure(metric, weights),
         }
     }
 
@@ -295,16 +314,16 @@ impl Predictions<'_> {
 }
 
 impl Numbers {
-    fn measure(&self, metric: Metric) -> Option<f64> {
+    fn measure(&self, metric: Metric, weights: &Weights<'_>) -> Option<f64> {
         match metric {
-            Metric::Mae => self.mae(),
-            Metric::Mse | Metric::Loss => self.mse(),
-            Metric::Rmse => self.rmse(),
-            Metric::R2 => self.r2(),
-            Metric::Mape => self.mape(),
+            Metric::Mae => self.mae(weights),
+            Metric::Mse | Metric::Loss => self.mse(weights),
+            Metric::Rmse => self.rmse(weights),
+            Metric::R2 => self.r2(weights),
+            Metric::Mape => self.mape(weights),
             Metric::Spearman => self.spearman(),
             Metric::MaxError => self.max_error(),
-            Metric::ExplainedVariance => self.explained_variance(),
+            Metric::ExplainedVariance => self.explained_variance(weights),
             _ => None,
         }
     }
@@ -350,12 +369,12 @@ fn by_counts(metric: Metric, default: Average, counts: &[Counts]) -> Option<f64>
     average.of(value, counts)
 }
 
-fn average(scores: &[f64], positive: &[bool]) -> Option<f64> {
-    precision_recall(scores, positive).map(|curve| average_precision(&curve))
+fn average(scores: &[f64], positive: &[bool], weights: &Weights<'_>) -> Option<f64> {
+    precision_recall(scores, positive, weights).map(|curve| average_precision(&curve))
 }
 
-fn expected_error(scores: &[f64], positive: &[bool], bins: u32) -> Option<f64> {
-    let bins = calibration(scores, positive, bins as usize)?;
+fn expected_error(scores: &[f64], positive: &[bool], bins: u32, weights: &Weights<'_>) -> Option<f64> {
+    let bins = calibration(scores, positive, bins as usize, weights)?;
     (!bins.is_empty()).then(|| calibration_error(&bins))
 }
 

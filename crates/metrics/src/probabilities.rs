@@ -1,6 +1,6 @@
 //! Probabilities of logits, and how good they are.
 
-use crate::mean;
+use crate::weights::Weights;
 
 /// The probability of class 1 by its logit.
 pub fn sigmoid(logit: f64) -> f64 {
@@ -30,18 +30,23 @@ pub(crate) fn log_loss_of_class(logits: impl Iterator<Item = f64> + Clone, class
 
 /// The Brier score of several classes: squared distances of the probabilities `[rows, classes]` from 1 for the class
 /// and 0 for all others, summed over the classes (Brier 1950; `brier_score_loss`).
-pub(crate) fn brier_of_classes(probabilities: &[f64], classes: usize, labels: &[u32]) -> Option<f64> {
+pub(crate) fn brier_of_classes(
+    probabilities: &[f64],
+    classes: usize,
+    labels: &[u32],
+    weights: &Weights<'_>,
+) -> Option<f64> {
     let rows = probabilities.chunks_exact(classes.max(1)).zip(labels);
-    mean(rows.map(|(row, &label)| {
+    weights.mean(rows.map(|(row, &label)| {
         let distance = |(class, p): (usize, &f64)| (p - f64::from(u8::from(class == label as usize))).powi(2);
         row.iter().enumerate().map(distance).sum::<f64>()
     }))
 }
 
 /// The Brier score of yes or no: mean squared distance of the probability from 1 or 0.
-pub(crate) fn brier(probabilities: &[f64], positive: &[bool]) -> Option<f64> {
+pub(crate) fn brier(probabilities: &[f64], positive: &[bool], weights: &Weights<'_>) -> Option<f64> {
     let rows = probabilities.iter().zip(positive);
-    mean(rows.map(|(p, &positive)| (p - f64::from(u8::from(positive))).powi(2)))
+    weights.mean(rows.map(|(p, &positive)| (p - f64::from(u8::from(positive))).powi(2)))
 }
 
 /// Share of rows whose class is among the `k` of the largest scores; of equal scores the earlier class comes first,
@@ -51,6 +56,7 @@ pub(crate) fn top_k<T: PartialOrd + Copy>(
     classes: usize,
     labels: &[u32],
     k: usize,
+    weights: &Weights<'_>,
 ) -> Option<f64> {
     let among = |(row, &label): (&[T], &u32)| {
         let label = label as usize;
@@ -59,6 +65,6 @@ pub(crate) fn top_k<T: PartialOrd + Copy>(
             row.iter().enumerate().filter(|of| before(*of)).count() < k
         })
     };
-    let right = scores.chunks_exact(classes.max(1)).zip(labels).filter(|row| among(*row)).count();
-    (k > 0 && !labels.is_empty()).then(|| right as f64 / labels.len() as f64)
+    let rows = scores.chunks_exact(classes.max(1)).zip(labels);
+    weights.mean(rows.map(|row| f64::from(u8::from(among(row))))).filter(|_| k > 0)
 }

@@ -1,42 +1,47 @@
 //! What follows from the order of scores: areas under ROC curves.
 
 use crate::mean_defined;
+use crate::weights::Weights;
 
 /// Area under the ROC curve: the chance that a positive row scores above a negative one, ties half (Mann-Whitney U).
-pub fn auc(scores: &[f64], positive: &[bool]) -> Option<f64> {
+pub fn auc(scores: &[f64], positive: &[bool], weights: &Weights<'_>) -> Option<f64> {
     if scores.iter().any(|score| score.is_nan()) {
         return None;
     }
-    let mut rows: Vec<(f64, bool)> = scores.iter().copied().zip(positive.iter().copied()).collect();
+    let mut rows: Vec<(f64, bool, f64)> =
+        (0..scores.len()).map(|row| (scores[row], positive[row], weights.of(row))).collect();
     // Stable: rows that come in order, as those of a resampling do, cost one pass.
     rows.sort_by(|a, b| a.0.total_cmp(&b.0));
-    let (mut negatives, mut positives, mut wins) = (0_u64, 0_u64, 0_u128);
+    let (mut negatives, mut positives, mut wins) = (0.0, 0.0, 0.0);
     for tied in rows.chunk_by(|a, b| a.0 == b.0) {
-        let up = tied.iter().filter(|(_, positive)| *positive).count() as u64;
-        let down = tied.len() as u64 - up;
-        // counted in halves, so that the sum is exact
-        wins += u128::from(up) * u128::from(2 * negatives + down);
+        let (mut up, mut down) = (0.0, 0.0);
+        for (_, positive, weight) in tied {
+            *(if *positive { &mut up } else { &mut down }) += weight;
+        }
+        // Counted in halves: sums of whole weights are exact.
+        wins += up * (2.0 * negatives + down);
         negatives += down;
         positives += up;
     }
-    let pairs = u128::from(negatives) * u128::from(positives);
-    (pairs > 0).then(|| wins as f64 / (2 * pairs) as f64)
+    let pairs = negatives * positives;
+    (pairs > 0.0).then(|| wins / (2.0 * pairs))
 }
 
 /// Mean over the classes of `value` of one class against the rest; `scores` is `[rows, classes]`, row-major. Classes
 /// for which it is not defined are left out; `weighted` weights by the classes' rows.
 pub(crate) fn one_vs_rest(
-    value: impl Fn(&[f64], &[bool]) -> Option<f64>,
+    value: impl Fn(&[f64], &[bool], &Weights<'_>) -> Option<f64>,
     scores: &[f64],
-    classes: usize,
     labels: &[u32],
     weighted: bool,
+    weights: &Weights<'_>,
 ) -> Option<f64> {
+    let classes = scores.len() / labels.len().max(1);
     let one = |class: usize| {
         let own: Vec<f64> = scores.iter().skip(class).step_by(classes).copied().collect();
         let positive: Vec<bool> = labels.iter().map(|&label| label as usize == class).collect();
-        let rows = positive.iter().filter(|positive| **positive).count();
-        (value(&own, &positive), if weighted { rows as f64 } else { 1.0 })
+        let rows = (0..positive.len()).filter(|&row| positive[row]).map(|row| weights.of(row)).sum();
+        (value(&own, &positive, weights), if weighted { rows } else { 1.0 })
     };
     if scores.iter().any(|score| score.is_nan()) {
         return None;
@@ -53,7 +58,7 @@ pub(crate) fn auc_one_vs_one(scores: &[f64], classes: usize, labels: &[u32], wei
         let of = |class: usize| {
             let own: Vec<f64> = rows.iter().map(|row| scores[row * classes + class]).collect();
             let positive: Vec<bool> = rows.iter().map(|&row| labels[row] as usize == class).collect();
-            auc(&own, &positive)
+            auc(&own, &positive, &Weights::default())
         };
         let value = of(a).zip(of(b)).map(|(a, b)| (a + b) / 2.0);
         (value, if weighted { rows.len() as f64 } else { 1.0 })

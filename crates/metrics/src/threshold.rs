@@ -15,17 +15,17 @@ pub fn best_threshold(metric: Metric, probabilities: &[f64], positive: &[bool]) 
     }
     let mut rows: Vec<(f64, bool)> = probabilities.iter().copied().zip(positive.iter().copied()).collect();
     rows.sort_by(|a, b| b.0.total_cmp(&a.0));
-    let all = rows.iter().filter(|(_, positive)| *positive).count() as u64;
+    let all = rows.iter().filter(|(_, positive)| *positive).count() as f64;
     let mut second = Counts { missed: all, ..Counts::default() };
     let mut best: Option<(f64, f64)> = None;
     let mut groups = rows.chunk_by(|a, b| a.0 == b.0).peekable();
     while let Some(group) = groups.next() {
-        let right = group.iter().filter(|(_, positive)| *positive).count() as u64;
+        let right = group.iter().filter(|(_, positive)| *positive).count() as f64;
         second.right += right;
         second.missed -= right;
-        second.wrong += group.len() as u64 - right;
+        second.wrong += group.len() as f64 - right;
         let threshold = between(groups.peek().map_or(0.0, |next| next[0].0), group[0].0);
-        let Some(value) = by_choice(metric, &Confusion::of_two(second, rows.len() as u64)) else { continue };
+        let Some(value) = by_choice(metric, &Confusion::of_two(second, rows.len() as f64)) else { continue };
         let better = |&(old, of): &(f64, f64)| match value.total_cmp(&of) {
             std::cmp::Ordering::Equal => (threshold - 0.5).abs() < (old - 0.5).abs(),
             order => order.is_gt() == metric.larger_is_better(),

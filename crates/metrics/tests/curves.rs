@@ -1,7 +1,7 @@
 //! Curves and tables of scores against scikit-learn 1.9.1.
 
 use metrics::{
-    Confusion, Rate, area, average_precision, calibration, calibration_error, precision_recall, roc,
+    Confusion, Rate, Weights, area, average_precision, calibration, calibration_error, precision_recall, roc,
 };
 
 const SCORES: [f64; 10] = [0.1, 0.4, 0.35, 0.8, 0.8, 0.3, 0.95, 0.6, 0.2, 0.5];
@@ -33,7 +33,7 @@ fn roc_is_scikit_learns() {
 /// `precision_recall_curve(y, s)` reversed, `average_precision_score(y, s)`.
 #[test]
 fn precision_and_recall_are_scikit_learns() {
-    let curve = precision_recall(&SCORES, &POSITIVE).unwrap();
+    let curve = precision_recall(&SCORES, &POSITIVE, &Weights::default()).unwrap();
     let [x, y, _] = columns(&curve);
     near(&x, &[0.0, 0.2, 0.4, 0.6, 0.8, 0.8, 1.0, 1.0, 1.0, 1.0]);
     let third = 1.0 / 3.0;
@@ -44,7 +44,7 @@ fn precision_and_recall_are_scikit_learns() {
 /// `calibration_curve(y, s, n_bins=5)`.
 #[test]
 fn calibration_is_scikit_learns() {
-    let bins = calibration(&SCORES, &POSITIVE, 5).unwrap();
+    let bins = calibration(&SCORES, &POSITIVE, 5, &Weights::default()).unwrap();
     near(&bins.iter().map(|bin| bin.share).collect::<Vec<_>>(), &[0.0, 1.0 / 3.0, 1.0, 0.5, 1.0]);
     near(&bins.iter().map(|bin| bin.score).collect::<Vec<_>>(), &[0.15, 0.35, 0.55, 0.8, 0.95]);
     // By hand: (2 * 0.15 + 3 * (0.35 - 1/3) + 2 * 0.45 + 2 * 0.3 + 0.05) / 10.
@@ -54,14 +54,14 @@ fn calibration_is_scikit_learns() {
 /// `confusion_matrix([0, 1, 2, 2, 1, 0], [0, 2, 2, 1, 1, 0])`.
 #[test]
 fn confusion_is_scikit_learns() {
-    let table = Confusion::new(3, &[0, 1, 2, 2, 1, 0], &[0, 2, 2, 1, 1, 0]);
-    assert_eq!(table.rows().collect::<Vec<_>>(), [[2, 0, 0], [0, 1, 1], [0, 1, 1]]);
+    let table = Confusion::new(3, &[0, 1, 2, 2, 1, 0], &[0, 2, 2, 1, 1, 0], &Weights::default());
+    assert_eq!(table.rows().collect::<Vec<_>>(), [[2.0, 0.0, 0.0], [0.0, 1.0, 1.0], [0.0, 1.0, 1.0]]);
 }
 
 #[test]
 fn what_has_no_curve_has_none() {
     assert_eq!(roc(&[0.1, 0.2], &[true, true]), None);
     assert_eq!(roc(&[], &[]), None);
-    assert_eq!(precision_recall(&[f64::NAN, 0.2], &[true, false]), None);
-    assert_eq!(calibration(&[1.5], &[true], 10), None);
+    assert_eq!(precision_recall(&[f64::NAN, 0.2], &[true, false], &Weights::default()), None);
+    assert_eq!(calibration(&[1.5], &[true], 10, &Weights::default()), None);
 }

@@ -136,6 +136,56 @@ def threshold(logits, truth, score):
     return max(score(truth, (p >= t).astype(int)) for t in set(p))
 
 
+def weighted(kind, logits, truth, w):
+    """What scikit-learn gives with a sample_weight."""
+    if kind == "numbers":
+        scores = {"mae": m.mean_absolute_error, "mse": m.mean_squared_error, "rmse": m.root_mean_squared_error,
+                  "r2": m.r2_score, "mape": m.mean_absolute_percentage_error,
+                  "explained-variance": m.explained_variance_score}
+        return {name: score(truth, logits, sample_weight=w) for name, score in scores.items()} | {
+            "spearman": np.nan, "max-error": np.nan}
+    p = expit(logits.astype(np.float64))
+    if kind == "labels":
+        chosen, labels = (logits > 0).astype(int), range(truth.shape[1])
+        return by_average(truth, chosen, "macro", sample_weight=w) | {
+            "accuracy": m.accuracy_score(truth, chosen, sample_weight=w),
+            "auc": m.roc_auc_score(truth, logits, sample_weight=w),
+            "auc-weighted": m.roc_auc_score(truth, logits, average="weighted", sample_weight=w),
+            "average-precision": m.average_precision_score(truth, logits, sample_weight=w),
+            "log-loss": np.mean([m.log_loss(truth[:, i], p[:, i], sample_weight=w) for i in labels]),
+            "brier": np.mean([m.brier_score_loss(truth[:, i], p[:, i], sample_weight=w) for i in labels]),
+        }
+    binary = logits.ndim == 1
+    chosen = (logits > 0).astype(int) if binary else logits.argmax(axis=1)
+    found = by_average(truth, chosen, "binary" if binary else "macro", sample_weight=w) | {
+        "accuracy": m.accuracy_score(truth, chosen, sample_weight=w),
+        "balanced-accuracy": m.balanced_accuracy_score(truth, chosen, sample_weight=w),
+        "matthews": m.matthews_corrcoef(truth, chosen, sample_weight=w),
+        "kappa": m.cohen_kappa_score(truth, chosen, sample_weight=w),
+    }
+    if binary:
+        return found | {
+            "auc": m.roc_auc_score(truth, logits, sample_weight=w),
+            "average-precision": m.average_precision_score(truth, logits, sample_weight=w),
+            "log-loss": m.log_loss(truth, p, sample_weight=w),
+            "brier": m.brier_score_loss(truth, p, sample_weight=w),
+        }
+    p = softmax(logits.astype(np.float64), axis=1)
+    classes = range(logits.shape[1])
+    areas = {"multi_class": "ovr", "sample_weight": w}
+    return found | {
+        "auc": m.roc_auc_score(truth, p, **areas),
+        "auc-weighted": np.average([m.roc_auc_score(truth == c, p[:, c], sample_weight=w) for c in classes],
+                                   weights=[w[truth == c].sum() for c in classes]),
+        "auc-ovo": np.nan,
+        "average-precision": np.mean(
+            [m.average_precision_score(truth == c, p[:, c], sample_weight=w) for c in classes]),
+        "log-loss": m.log_loss(truth, p, sample_weight=w),
+        "brier": m.brier_score_loss(truth, p, sample_weight=w),
+        "top-2": m.top_k_accuracy_score(truth, logits, k=2, sample_weight=w),
+    }
+
+
 def case(kind, logits, truth, values, **more):
     clean = {name: None if np.isnan(value) else float(value) for name, value in values.items()}
     return {"kind": kind, "width": 1 if logits.ndim == 1 else logits.shape[1], "logits": logits.ravel().tolist(),
@@ -179,6 +229,20 @@ flat = {"r2": np.nan, "spearman": np.nan, "explained-variance": np.nan, "mae": 1
 cases["flat"] = case("numbers", constant + 1, constant, flat)
 zero = {"mape": np.nan, "mae": 1.0}
 cases["zero"] = case("numbers", np.array([1.0, 2.0]), np.array([0.0, 1.0]), zero)
+
+rng = np.random.default_rng(12)
+for name in ["binary", "ties", "multiclass", "multi-label", "numbers"]:
+    of = cases[name]
+    shape = (-1,) if of["width"] == 1 else (-1, of["width"])
+    dtype = np.float64 if of["kind"] == "numbers" else np.float32
+    logits = np.asarray(of["logits"], dtype=dtype).reshape(shape)
+    truth = np.asarray(of["truth"])
+    truth = truth.reshape(shape) if of["kind"] == "labels" else truth
+    # Whole weights, parts, and rows that do not count.
+    w = np.round(rng.gamma(1.5, 1, size=len(logits)), 1) * (rng.random(len(logits)) > 0.1)
+    values = weighted(of["kind"], logits, truth, w)
+    of["weights"] = w.tolist()
+    of["weighted"] = {name: None if np.isnan(value) else float(value) for name, value in values.items()}
 
 path = Path(__file__).parent / "reference.json"
 path.write_text(json.dumps(cases, indent=None).replace(', "', ',\n"') + "\n")

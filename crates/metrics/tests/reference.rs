@@ -1,7 +1,7 @@
 //! Every metric against what scikit-learn and SciPy compute: `reference.json`, by `reference.py`.
 #![expect(clippy::unwrap_used, reason = "a test that cannot set itself up has failed")]
 
-use metrics::{Classes, MultiLabel, Numbers, Predictions, best_threshold, temperature};
+use metrics::{Classes, MultiLabel, Numbers, Predictions, Weights, best_threshold, temperature};
 use serde_json::Value;
 use stages::Metric;
 
@@ -41,13 +41,20 @@ fn values_are_scikit_learns() {
         };
         let rows: Vec<u32> = (0..(logits.len() / width) as u32).collect();
         let again = predictions.only(&rows);
-        for (metric, wanted) in case["values"].as_object().unwrap() {
-            let got = predictions.measure(Metric::from_name(metric).unwrap());
-            assert_eq!(got, again.measure(Metric::from_name(metric).unwrap()), "{name} {metric}");
-            let called = format!("{name} {metric}");
-            match (got, wanted.as_f64()) {
-                (Some(got), Some(wanted)) => near(&called, got, wanted, 1e-9),
-                (got, wanted) => assert_eq!(got, wanted, "{called}"),
+        let weights = match case["weights"].is_array() {
+            true => Weights::new(list(&case, "weights")),
+            false => Weights::default(),
+        };
+        for (key, weights) in [("values", Weights::default()), ("weighted", weights)] {
+            for (metric, wanted) in case[key].as_object().into_iter().flatten() {
+                let called = format!("{name} {key} {metric}");
+                let metric = Metric::from_name(metric).unwrap();
+                let got = predictions.weighted(metric, &weights);
+                assert_eq!(got, again.weighted(metric, &weights.only(&rows)), "{called}");
+                match (got, wanted.as_f64()) {
+                    (Some(got), Some(wanted)) => near(&called, got, wanted, 1e-9),
+                    (got, wanted) => assert_eq!(got, wanted, "{called}"),
+                }
             }
         }
     }

@@ -120,6 +120,12 @@ impl Graph {
         }
     }
 
+    /// Embedding tables in order, each with the name of what is looked up in it: a data column.
+    pub fn tables(&self) -> impl Iterator<Item = (&Node, &str)> {
+        let tables = self.nodes.iter().filter(|node| node.op == Primitive::Embedding);
+        tables.filter_map(|node| Some((node, self.nodes[*node.inputs.first()?].name.as_str())))
+    }
+
     /// Names of data columns that the network reads.
     pub fn columns(&self) -> impl Iterator<Item = &str> {
         self.nodes.iter().filter(|node| node.op == Primitive::Column).map(|node| node.name.as_str())

@@ -41,6 +41,10 @@ pub struct Evaluate {
     /// What is measured; by default what fits the label.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub metrics: Vec<Metric>,
+    /// Whether metrics count each row by its weight, the `weights` of the encoded rows; as scikit-learn's
+    /// `sample_weight`. Thresholds and temperatures are found, classes and rows counted with all rows alike.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub weighted: bool,
     /// Confidence intervals of the metrics, as `{ level = 0.95, samples = 1000 }`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub confidence: Option<Confidence>,
@@ -86,6 +90,7 @@ impl Stage for Evaluate {
         }
         let place = context.place("metrics");
         check_metrics(&self.metrics, &told, |at| place.join(at), context);
+        self.check_weights(data, context);
         let part = context.part(self.part, data);
         let key = if self.part.is_some() { "part" } else { "model" };
         context.unseen(fitted, &data.part(part), key);
@@ -147,6 +152,25 @@ fn has_label(told: &Told, data: &DatasetFact, context: &mut Context<'_>) -> bool
 }
 
 impl Evaluate {
+    /// Reports rows without weights, and metrics that count all rows alike.
+    fn check_weights(&self, data: &DatasetFact, context: &mut Context<'_>) {
+        if !self.weighted {
+            return;
+        }
+        if !data.weighted {
+            let message = "the rows have no weights to count by";
+            let hint = "name their column in the preprocess stage: weights = \"...\"";
+            let diagnostic = Diagnostic::new("no-weights", context.place("weighted"), message);
+            context.report(diagnostic.hint(hint));
+        }
+        for (at, metric) in self.metrics.iter().enumerate().filter(|(_, metric)| !metric.takes_weights()) {
+            let message = format!("{metric} counts all rows alike");
+            let hint = "leave it out here, or measure it in a stage without `weighted`";
+            let place = context.place("metrics").join(at);
+            context.report(Diagnostic::new("metric-kind", place, message).hint(hint));
+        }
+    }
+
     /// Metrics that are measured for a label of this kind.
     pub fn measured(&self, label: LabelKind) -> Vec<Metric> {
         match (self.metrics.is_empty(), label) {
@@ -267,4 +291,9 @@ pub(crate) fn check_model(
     }
     let told = Told { output: String::new(), label: LABEL.to_owned(), kind: head.label, classes: None };
     Some(Checked { fitted: head.fitted.union(&fitted), data, told: vec![told] })
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks so")]
+fn is_false(value: &bool) -> bool {
+    !*value
 }

@@ -62,8 +62,8 @@ impl Stage for Import {
             };
             let (columns, labels) = (columns.clone(), labels.clone());
             let (parts, vocabularies, longest) = (vec![], BTreeMap::new(), BTreeMap::new());
-            let fitted = RowSet::default();
-            let fact = DatasetFact { rows, parts, columns, vocabularies, longest, labels, fitted };
+            let (weighted, fitted) = (false, RowSet::default());
+            let fact = DatasetFact { rows, parts, columns, vocabularies, longest, labels, weighted, fitted };
             outputs.push(("transform", Fact::Transform(fact)));
         }
         outputs

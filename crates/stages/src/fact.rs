@@ -59,6 +59,8 @@ pub struct DatasetFact {
     pub longest: BTreeMap<String, usize>,
     /// The labels by name; the only one is called [`data::LABEL`].
     pub labels: BTreeMap<String, LabelFact>,
+    /// Whether rows have weights.
+    pub weighted: bool,
     /// Rows that the transform was fitted on.
     pub fitted: RowSet,
 }

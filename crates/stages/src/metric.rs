@@ -236,6 +236,11 @@ impl Metric {
         )
     }
 
+    /// Whether rows may count by their weights; scikit-learn has no such form of the others.
+    pub fn takes_weights(self) -> bool {
+        !matches!(self, Metric::AucOvo | Metric::AucOvoWeighted | Metric::Spearman | Metric::MaxError)
+    }
+
     /// Whether the metric is only for more than two classes.
     pub fn needs_more_than_two(self) -> bool {
         matches!(self.declared().fits, Fits::Several | Fits::Multiclass)

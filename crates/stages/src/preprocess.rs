@@ -38,8 +38,8 @@ pub struct Preprocess {
     /// Several labels by name, each in a form that `label` may have: for networks with several outputs.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub labels: BTreeMap<String, Label>,
-    /// A column whose number, 0 or more, is how much a row weighs in the loss of what trains on it. Metrics count all
-    /// rows alike.
+    /// A column whose number, 0 or more, is how much a row weighs in the loss of what trains on it, and in metrics
+    /// that an `evaluate` stage asks for with `weighted`; all others count rows alike.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub weights: Option<String>,
     /// A chain of steps for each column.
@@ -200,7 +200,9 @@ impl Stage for Preprocess {
             let limits = chain.steps.iter().filter_map(Step::most_tokens);
             Some((name.clone(), limits.min()?))
         }));
-        let fact = DatasetFact { rows: all, parts, columns, vocabularies, longest, labels, fitted: rows };
+        let weighted = self.weights.is_some();
+        let fact =
+            DatasetFact { rows: all, parts, columns, vocabularies, longest, labels, weighted, fitted: rows };
         vec![("dataset", Fact::Dataset(fact.clone())), ("transform", Fact::Transform(fact))]
     }
 }

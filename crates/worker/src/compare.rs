@@ -25,6 +25,9 @@ pub(crate) struct Measured {
     pub(crate) rows: u64,
     /// The part; all rows where empty.
     pub(crate) part: String,
+    /// Whether rows count by their weights.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub(crate) weighted: bool,
     /// Values by metric; a metric that these rows do not define, such as the AUC of one class, is absent.
     pub(crate) metrics: BTreeMap<String, f64>,
     /// Of which intervals they are.
@@ -36,6 +39,11 @@ pub(crate) struct Measured {
     /// How classes followed from logits.
     #[serde(flatten)]
     pub(crate) reading: Reading,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks so")]
+fn is_false(value: &bool) -> bool {
+    !*value
 }
 
 #[derive(Serialize)]

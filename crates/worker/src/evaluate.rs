@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use data::{Dataset, Labels, Part};
-use metrics::{Bootstrap, Confusion, Counts, Interval, Predictions};
+use metrics::{Bootstrap, Confusion, Counts, Interval, Predictions, Weights};
 use plan::{ArtifactKind, Outcome, Progress, StageError, Task};
 use stages::{Evaluate, Measure, Metric};
 
@@ -34,6 +34,7 @@ pub(crate) fn run(params: &Evaluate, task: &Task, report: Report<'_>) -> Result<
         output: params.output.clone(),
         rows: scored.rows.len() as u64,
         part: part(&scored.data).map_or("", Part::name).to_owned(),
+        weighted: params.weighted,
         metrics: BTreeMap::new(),
         confidence: params.confidence,
         intervals: BTreeMap::new(),
@@ -43,6 +44,10 @@ pub(crate) fn run(params: &Evaluate, task: &Task, report: Report<'_>) -> Result<
         scored.outputs[0].reading = reading::fit(params, task, report)?;
         measured.reading = scored.outputs[0].reading.clone();
     }
+    let weights = match scored.data.weight_batch(&scored.rows).filter(|_| params.weighted) {
+        Some(weights) => Weights::new(weights.into_iter().map(f64::from).collect::<Vec<_>>()),
+        None => Weights::default(),
+    };
     for said in &scored.outputs {
         let labels = said.truth(&scored.data, &scored.rows)?;
         let predictions = said.predictions(&labels)?;
@@ -53,7 +58,7 @@ pub(crate) fn run(params: &Evaluate, task: &Task, report: Report<'_>) -> Result<
             Measure { output, metric }.to_string()
         };
         for &metric in &wanted {
-            match predictions.measure(metric) {
+            match predictions.weighted(metric, &weights) {
                 Some(value) => {
                     measured.metrics.insert(name(metric), value);
                     outputs.summary(name(metric), value);
@@ -64,7 +69,7 @@ pub(crate) fn run(params: &Evaluate, task: &Task, report: Report<'_>) -> Result<
         if let Some(confidence) = params.confidence {
             let bootstrap =
                 Bootstrap { level: confidence.level, samples: confidence.samples, seed: task.seed };
-            let found = intervals(bootstrap, scored.rows.len(), &predictions, &wanted);
+            let found = intervals(bootstrap, scored.rows.len(), &predictions, &weights, &wanted);
             measured.intervals.extend(found.into_iter().map(|(metric, ends)| (name(metric), ends)));
         }
     }
@@ -92,13 +97,15 @@ fn write_rows(folder: &Path, scored: &Scored, said: &Said) -> Result<(), StageEr
     write_scores(folder, scored, said, &labels)?;
     match said.predictions(&labels)? {
         Predictions::Classes(classes) => {
-            if let Some(confusion) = classes.confusion() {
+            if let Some(confusion) = classes.confusion(&Weights::default()) {
                 write_classes(folder, &said.classes, &confusion.counts())?;
                 write_confusion(folder, &said.classes, &confusion)?;
             }
             Ok(())
         }
-        Predictions::MultiLabel(labels) => write_classes(folder, &said.classes, &labels.counts()),
+        Predictions::MultiLabel(labels) => {
+            write_classes(folder, &said.classes, &labels.counts(&Weights::default()))
+        }
         Predictions::Numbers(_) => Ok(()),
     }
 }
@@ -113,11 +120,12 @@ fn intervals(
     bootstrap: Bootstrap,
     rows: usize,
     predictions: &Predictions<'_>,
+    weights: &Weights<'_>,
     wanted: &[Metric],
 ) -> Vec<(Metric, [f64; 2])> {
     let measure = |rows: &[u32]| {
-        let again = predictions.only(rows);
-        wanted.iter().map(|&metric| again.measure(metric)).collect()
+        let (again, weights) = (predictions.only(rows), weights.only(rows));
+        wanted.iter().map(|&metric| again.weighted(metric, &weights)).collect()
     };
     let found = bootstrap.intervals(rows, measure);
     let ends = |Interval { low, high }| [low, high];
@@ -149,7 +157,7 @@ fn write_confusion(folder: &Path, names: &[String], confusion: &Confusion) -> Re
     let mut header = vec!["label".to_owned()];
     header.extend((0..confusion.classes()).map(|class| name(names, class)));
     let lines = confusion.rows().enumerate().map(|(class, counts)| {
-        std::iter::once(name(names, class)).chain(counts.iter().map(u64::to_string)).collect()
+        std::iter::once(name(names, class)).chain(counts.iter().map(f64::to_string)).collect()
     });
     write_csv::<Vec<Vec<String>>, _>(folder, CONFUSION, &header, lines.collect())
 }

@@ -142,13 +142,13 @@ fn write(
     }
     if let Some(found) = &fitted.rate {
         write_json(&folder, "find.json", found)?;
-        let curve = Series {
-            name: "smoothed loss".to_owned(),
-            xs: found.rates.iter().map(|rate| rate.log10()).collect(),
-            ys: found.losses.clone(),
-        };
+        let xs: Vec<f64> = found.rates.iter().map(|rate| rate.log10()).collect();
+        let chosen = found.rates.iter().position(|rate| *rate == found.lr);
+        let of_chosen = |values: &[f64]| chosen.map(|at| values[at]).into_iter().collect();
+        let mark = Series { name: "chosen".to_owned(), xs: of_chosen(&xs), ys: of_chosen(&found.losses) };
+        let curves = [Series { name: "smoothed loss".to_owned(), xs, ys: found.losses.clone() }, mark];
         let title = format!("range test: learning rate {:.2e}", found.lr);
-        let picture = report::curves(&[curve], "log10 of the learning rate", "loss", &title).or_stage()?;
+        let picture = report::curves(&curves, "log10 of the learning rate", "loss", &title).or_stage()?;
         write_picture(&folder, "find", &picture)?;
         outputs.summary("lr", found.lr);
     }

@@ -3,7 +3,6 @@
 use linfa::traits::Transformer;
 use linfa_tsne::TSneParams;
 use ndarray::Array2;
-use network::Primitive;
 use plan::{ArtifactKind, Blame, Outcome, Progress, StageError, Task};
 use rand::SeedableRng;
 use rand_xoshiro::Xoshiro256PlusPlus;
@@ -94,21 +93,15 @@ fn tokens(params: &Tsne, task: &Task, report: Report<'_>) -> Result<Points, Stag
     let stored = StoredNetwork::open(artifact(task, "network")?)?;
     let graph = stored.graph()?;
     let wrong = |message: String| StageError::new(Blame::Input, message);
-    let node = graph
-        .nodes
-        .iter()
-        .find(|node| {
-            node.op == Primitive::Embedding && params.weights.as_ref().is_none_or(|name| *name == node.layer)
-        })
+    let (node, column) = graph
+        .tables()
+        .find(|(node, _)| params.weights.as_ref().is_none_or(|name| *name == node.layer))
         .ok_or_else(|| wrong("the network has no such embedding layer".into()))?;
-    let column = &graph.nodes[node.inputs[0]].name;
     let json =
         stored.transform.as_ref().ok_or_else(|| wrong("the network has no vocabulary with it".into()))?;
     let transform = data::Transform::from_json(json).or_stage()?;
-    let fitted = transform.columns().get(column);
-    let vocabulary = fitted
-        .and_then(|fitted| fitted.vocabulary())
-        .ok_or_else(|| wrong(format!("`{column}` is no column of tokens")))?;
+    let vocabulary =
+        transform.vocabulary(column).ok_or_else(|| wrong(format!("`{column}` is no column of tokens")))?;
     let table = torch::values::floats(&stored.weights[&node.params[0].name]).or_stage()?;
     let width = node.signal.width().size().unwrap_or(1);
     let mut points =

@@ -8,8 +8,10 @@ use serde_json::Value;
 
 use crate::session::Session;
 
-/// Long enough to be broken off three times.
-const RUN: &str = "run recipe.toml --json --jobs 1 --set stages.net.epochs=40";
+/// A run of so many epochs; 40 are long enough to be broken off three times.
+fn run(epochs: usize) -> String {
+    format!("run recipe.toml --json --jobs 1 --set stages.net.epochs={epochs}")
+}
 
 /// A run whose events are read as they come.
 struct Running {
@@ -19,7 +21,8 @@ struct Running {
 
 impl Running {
     fn start(session: &Session) -> Self {
-        let mut child = session.command(RUN).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+        let mut child =
+            session.command(&run(40)).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
         let lines = BufReader::new(child.stdout.take().unwrap()).lines();
         let events = lines.map_while(|line| serde_json::from_str(&line.ok()?).ok());
         Running { child, events: Box::new(events) }
@@ -50,13 +53,18 @@ fn signal(pid: i32, signal: Signal) {
     kill_process(Pid::from_raw(pid).unwrap(), signal).unwrap();
 }
 
-/// Artifacts of every stage, by name, after a run to the end.
-fn outputs(session: &Session) -> Vec<(String, Value)> {
-    let answer = session.command(RUN).output().unwrap();
+/// The events of a run to the end.
+fn events(session: &Session, epochs: usize) -> Vec<Value> {
+    let answer = session.command(&run(epochs)).output().unwrap();
     assert_eq!(answer.status.code(), Some(0));
     let text = String::from_utf8(answer.stdout).unwrap();
-    let events = text.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+    text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+/// Artifacts of every stage, by name.
+fn outputs(events: &[Value]) -> Vec<(String, Value)> {
     let mut outputs: Vec<(String, Value)> = events
+        .iter()
         .filter(|event| event["outputs"].is_object())
         .map(|event| (event["stage"].as_str().unwrap().to_owned(), event["outputs"].clone()))
         .collect();
@@ -85,5 +93,20 @@ fn killed_at_three_moments_it_ends_in_the_same_bytes() {
 
     let plan = session.call("plan recipe.toml --set stages.net.epochs=40");
     assert!(plan.stdout.contains("goes on from its checkpoint"), "{}", plan.stdout);
-    assert_eq!(outputs(&session), outputs(&Session::started()));
+    assert_eq!(outputs(&events(&session, 40)), outputs(&events(&Session::started(), 40)));
+}
+
+#[test]
+fn more_epochs_continue_and_end_in_the_bytes_of_a_training_from_the_start() {
+    let session = Session::started();
+    let trained = |events: &[Value]| -> Vec<u64> {
+        let epochs = events.iter().filter(|event| event["progress"]["what"] == "epoch");
+        epochs.map(|event| event["progress"]["epoch"].as_u64().unwrap()).collect()
+    };
+    assert_eq!(trained(&events(&session, 2)), [0, 1, 2]);
+    let plan = session.call("plan recipe.toml --set stages.net.epochs=4");
+    assert!(plan.stdout.contains("continues from epoch 2"), "{}", plan.stdout);
+    let continued = events(&session, 4);
+    assert_eq!(trained(&continued), [3, 4]);
+    assert_eq!(outputs(&continued), outputs(&events(&Session::started(), 4)));
 }

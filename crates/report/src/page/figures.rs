@@ -1,6 +1,6 @@
 //! The page's content as plots, tables and bars.
 
-use metrics::{Confusion, Rate};
+use metrics::{Confusion, Rate, Weights};
 
 use super::plot::{Dot, Line, Plot};
 use super::{Bars, Cell, Evaluation, Figure, Group, History, Importances, Matrix, Projection};
@@ -132,7 +132,7 @@ fn roc(of: &[OneClass]) -> Option<Figure> {
 
 fn precision(of: &[OneClass]) -> Option<Figure> {
     let lines = of.iter().enumerate().filter_map(|(nth, one)| {
-        let curve = metrics::precision_recall(&one.scores, &one.positive)?;
+        let curve = metrics::precision_recall(&one.scores, &one.positive, &Weights::default())?;
         let note = format!("average {:.4}", metrics::average_precision(&curve));
         Some(rate_line(nth, one, note, &curve))
     });
@@ -141,12 +141,12 @@ fn precision(of: &[OneClass]) -> Option<Figure> {
 
 fn calibration(of: &[OneClass]) -> Option<Figure> {
     let lines = of.iter().enumerate().filter_map(|(nth, one)| {
-        let bins = metrics::calibration(&one.scores, &one.positive, BINS)?;
+        let bins = metrics::calibration(&one.scores, &one.positive, BINS, &Weights::default())?;
         Some(Line {
             name: one.name.clone(),
             note: format!("error {:.4}", metrics::calibration_error(&bins)),
             points: bins.iter().map(|bin| (bin.score, bin.share)).collect(),
-            extra: bins.iter().map(|bin| bin.rows as f64).collect(),
+            extra: bins.iter().map(|bin| bin.rows).collect(),
             series: nth,
         })
     });
@@ -225,12 +225,12 @@ pub(super) fn matrices(evaluations: &[Evaluation]) -> Vec<Matrix> {
         if classes.len() > MATRIX {
             return None;
         }
-        let counts = Confusion::new(classes.len(), labels, predicted);
+        let counts = Confusion::new(classes.len(), labels, predicted, &Weights::default());
         let rows = counts.rows().enumerate().map(|(label, counts)| {
-            let all = counts.iter().sum::<u64>().max(1);
-            let cell = |(chosen, &count): (usize, &u64)| Cell {
-                count,
-                share: (100.0 * count as f64 / all as f64).round() as usize,
+            let all = counts.iter().sum::<f64>().max(1.0);
+            let cell = |(chosen, &count): (usize, &f64)| Cell {
+                count: count as u64,
+                share: (100.0 * count / all).round() as usize,
                 right: chosen == label,
             };
             (classes[label].clone(), counts.iter().enumerate().map(cell).collect())
