@@ -13,6 +13,8 @@ use serde_json::Value;
 use stages::Fact;
 use torch::{Device, Tensor, values};
 
+use crate::session::Session;
+
 fn reference() -> BTreeMap<String, Value> {
     serde_json::from_str(include_str!("backbones.json")).unwrap()
 }
@@ -124,4 +126,38 @@ fn a_backbone_without_its_top_ends_in_its_features() {
     let cut = whole.cut("layer2.0").unwrap();
     assert_eq!(cut.output.as_deref(), Some("layer2.0.out"));
     assert_eq!(whole.cut("layer4").unwrap().output.as_deref(), Some("layer4.1.out"));
+}
+
+#[test]
+fn a_file_of_another_backbone_is_named() {
+    let graph = network("backbone = \"resnet20\"").lower().unwrap();
+    let (mut header, mut end) = (serde_json::Map::new(), 0);
+    for param in graph.params() {
+        let shape: Vec<usize> = param.shape.iter().map(|dim| dim.size().unwrap()).collect();
+        let start = end;
+        end += 2 * shape.iter().product::<usize>();
+        let entry = serde_json::json!({ "dtype": "F16", "shape": shape, "data_offsets": [start, end] });
+        header.insert(param.name.clone(), entry);
+    }
+    let header = Value::Object(header).to_string();
+    let mut bytes = (header.len() as u64).to_le_bytes().to_vec();
+    bytes.extend(header.as_bytes());
+    bytes.resize(bytes.len() + end, 0);
+    let session = Session::new();
+    std::fs::write(session.path("mine.safetensors"), bytes).unwrap();
+    let recipe = |name: &str| {
+        format!(
+            "[stages.body]\nkind = \"load-network\"\npath = \"mine.safetensors\"\nnetwork.backbone = \"{name}\"\n"
+        )
+    };
+    session.write("recipe.toml", &recipe("resnet20"));
+    assert_eq!(session.call("check recipe.toml").code, Some(0));
+    session.write("recipe.toml", &recipe("resnet18"));
+    let said = session.call("check recipe.toml");
+    assert_eq!(said.code, Some(2));
+    for part in
+        ["the file does not fit the network", "it may be of resnet20: network.backbone = \"resnet20\""]
+    {
+        assert!(said.stderr.contains(part), "{}", said.stderr);
+    }
 }
