@@ -1,5 +1,6 @@
 //! Times the attention of a layer of BERT-base, forward and backward, on two threads:
 //! `cargo run --release --package nn --example attention [rows] [steps]`.
+#![expect(clippy::print_stdout, reason = "a measurement prints")]
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
