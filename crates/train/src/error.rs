@@ -44,6 +44,18 @@ pub enum Error {
     /// A part has no rows.
     #[error("the data has no rows in part `{}`", .0.name())]
     NoRows(Part),
+    /// What early stopping watches had a value in no epoch.
+    #[error(
+        "early stopping watches `{metric}`, which the rows of part `{}` did not define in any epoch: is a class \
+         missing from them?",
+        .part.name()
+    )]
+    NeverDefined {
+        /// The metric, with the output that it is of.
+        metric: String,
+        /// The part that it is measured on.
+        part: Part,
+    },
     /// The rows have no label.
     #[error("the data has no label to train on")]
     NoLabel,

@@ -181,6 +181,11 @@ pub fn fit(module: Module, job: Job<'_>, progress: Watch<'_>) -> Result<Fitted, 
         checkpoints.write(&checkpoint)?;
         run.tell_epoch(progress, &record, seconds)?;
     }
+    if let Some(settings) = &job.training.early_stopping
+        && state.stopping.best.is_none()
+    {
+        return Err(Error::NeverDefined { metric: settings.measure().to_string(), part: settings.part });
+    }
     // A training that was stopped after its last epoch has entered none.
     run.enter(state.epoch, &start)?;
     let still = run.still(&start)?;

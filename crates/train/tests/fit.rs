@@ -29,6 +29,11 @@ fn dataset(folder: &Path, rows: usize, split: Option<Split>) -> Dataset {
         words[place] = if positive { "good" } else { "bad" }.to_owned();
         text += &format!("{},{},{}\n", words.join(" "), draws.below(80), u8::from(positive));
     }
+    encoded(folder, &text, split)
+}
+
+/// Rows of `text`, `age` and `label`, encoded.
+fn encoded(folder: &Path, text: &str, split: Option<Split>) -> Dataset {
     let path = folder.join("reviews.csv");
     fs::write(&path, text).unwrap();
     let mut source = Source::new("reviews.csv");
@@ -391,6 +396,29 @@ fn early_stopping_restores_the_best() {
         evaluate(&fitted.module, &setup.dataset, Part::Valid, &Goal::only(Loss::of(Target::Binary)), &[])
             .unwrap();
     assert_eq!(kept["loss"], losses[best]);
+}
+
+#[test]
+fn early_stopping_by_what_no_epoch_defines_is_told() {
+    // By age 40 of the 60 rows train, and have both classes; the 20 others have one, and no AUC.
+    let rows = (0..60).map(|row| format!("good w{row},{row},{}\n", u8::from(row % 2 == 0 && row < 40)));
+    let text = format!("text,age,label\n{}", rows.collect::<String>());
+    let split = Split {
+        train: Some(2.0 / 3.0),
+        valid: Some(1.0 / 3.0),
+        time: Some("age".into()),
+        ..Split::default()
+    };
+    let mut setup = Setup::new();
+    setup.dataset = encoded(setup.folder.path(), &text, Some(split));
+    setup.network = network(&setup.dataset);
+    let training = training(json!({ "early-stopping": { "patience": 2, "metric": "auc" } }));
+    let error = setup.fit(&training, "undefined", 1, &mut on).err().unwrap();
+    assert_eq!(
+        error.to_string(),
+        "early stopping watches `auc`, which the rows of part `valid` did not define in any epoch: is a class missing \
+         from them?"
+    );
 }
 
 #[test]

@@ -229,6 +229,7 @@ pub(crate) fn blame(error: &train::Error) -> Blame {
         | train::Error::NoRoom => Blame::Environment,
         train::Error::Data(_)
         | train::Error::NoRows(_)
+        | train::Error::NeverDefined { .. }
         | train::Error::NoLabel
         | train::Error::OtherLabel { .. }
         | train::Error::NoGoal(_)
