@@ -215,7 +215,10 @@ pub fn fit(module: Module, job: Job<'_>, progress: Watch<'_>) -> Result<Fitted, 
 
 fn did_not_move(names: &[String]) -> String {
     let names = names.join(", ");
-    format!("training left {names} as before: nothing reaches it, as nothing does a bias before a batch norm")
+    format!(
+        "training left {names} as before: no gradient reaches it, as none does a bias before a batch norm or of the keys \
+         of attention"
+    )
 }
 
 /// The same tensors under the same names.

@@ -544,7 +544,8 @@ fn a_bias_that_a_batch_norm_takes_out_is_told() {
     assert_eq!(
         warnings,
         [
-            "training left dense.bias as before: nothing reaches it, as nothing does a bias before a batch norm"
+            "training left dense.bias as before: no gradient reaches it, as none does a bias before a batch norm or of the keys \
+             of attention"
         ]
     );
 }
