@@ -36,7 +36,14 @@ pub(crate) fn declare(loaded: &mut Loaded, options: &Options) {
             continue;
         };
         let place = Place::stage(name).join(OUTSIDE);
-        let folder = path.text().and_then(|path| search.folder(&place, path));
+        let Some(text) = path.text() else { continue };
+        let said = |key| stage.get("network").is_some_and(|network| network.get(key).is_some());
+        if let Some(nothing) = search.nothing(&place, text).filter(|_| !said("layers") && !said("backbone")) {
+            // Only the folder knows the network: that the recipe does not say it is no mistake.
+            declared.push((name.clone(), path.clone(), Err(nothing)));
+            continue;
+        }
+        let folder = search.folder(&place, text);
         let Some(folder) = folder.filter(|folder| folder.join(CONFIG).is_file()) else { continue };
         let shapes = weights_file(&folder).ok().and_then(|file| sizes(&file, None).ok());
         let own = stage.get("network").and_then(|network| network.get("backbone")?.text());

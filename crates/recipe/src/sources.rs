@@ -208,6 +208,11 @@ impl Search<'_> {
         self.find(place, path, true).ok()?.pop()
     }
 
+    /// Why the path at `place` means neither a file nor a folder; none where it means one.
+    pub(crate) fn nothing(&self, place: &Place, path: &str) -> Option<Diagnostic> {
+        self.find(place, path, true).err().and_then(|_| self.find(place, path, false).err())
+    }
+
     /// The file or folder that the path at `place` means; of the folder of a known network, the file of its weights.
     fn taken_in(&self, params: &Params, place: &Place, path: &str) -> Result<PathBuf, Diagnostic> {
         let folder = self.folder(place, path).filter(|_| matches!(params, Params::LoadNetwork(_)));
