@@ -37,14 +37,17 @@ pub(crate) fn declare(loaded: &mut Loaded, options: &Options) {
         };
         let place = Place::stage(name).join(OUTSIDE);
         let Some(text) = path.text() else { continue };
-        let said = |key| stage.get("network").is_some_and(|network| network.get(key).is_some());
-        if let Some(nothing) = search.nothing(&place, text).filter(|_| !said("layers") && !said("backbone")) {
+        let Some(folder) = search.folder(&place, text) else {
+            let said = |key| stage.get("network").is_some_and(|network| network.get(key).is_some());
             // Only the folder knows the network: that the recipe does not say it is no mistake.
-            declared.push((name.clone(), path.clone(), Err(nothing)));
+            let nothing =
+                if said("layers") || said("backbone") { None } else { search.nothing(&place, text) };
+            declared.extend(nothing.map(|nothing| (name.clone(), path.clone(), Err(nothing))));
+            continue;
+        };
+        if !folder.join(CONFIG).is_file() {
             continue;
         }
-        let folder = search.folder(&place, text);
-        let Some(folder) = folder.filter(|folder| folder.join(CONFIG).is_file()) else { continue };
         let shapes = weights_file(&folder).ok().and_then(|file| sizes(&file, None).ok());
         let own = stage.get("network").and_then(|network| network.get("backbone")?.text());
         let found = config::architecture(&folder, shapes.as_ref()).and_then(|found| match own {

@@ -208,9 +208,9 @@ impl Search<'_> {
         self.find(place, path, true).ok()?.pop()
     }
 
-    /// Why the path at `place` means neither a file nor a folder; none where it means one.
+    /// Why a path at `place` that means no folder means no file either; none where it means one.
     pub(crate) fn nothing(&self, place: &Place, path: &str) -> Option<Diagnostic> {
-        self.find(place, path, true).err().and_then(|_| self.find(place, path, false).err())
+        self.find(place, path, false).err()
     }
 
     /// The file or folder that the path at `place` means; of the folder of a known network, the file of its weights.

@@ -9,10 +9,10 @@ use stages::GradientBoosting;
 
 use crate::Report;
 use crate::design::{Goal, features, labels, training_rows};
-use crate::error::{OrStage, io};
-use crate::files::{Outputs, write, write_csv, write_picture};
+use crate::error::OrStage;
+use crate::files::{Outputs, read_bytes, write, write_csv, write_picture};
 
-use crate::inputs::{artifact, dataset, file, transform};
+use crate::inputs::{artifact, dataset, transform};
 use crate::scores::Scores;
 
 /// The trees, with what they need to know of categories.
@@ -173,9 +173,7 @@ pub(crate) fn score(
     rows: &[u32],
     task: &Task,
 ) -> Result<Scores, StageError> {
-    let path = file(head, BOOSTER)?;
-    let bytes = std::fs::read(path).map_err(|error| io(path, &error))?;
-    let model = boost::Model::from_bytes(&bytes).or_stage()?;
+    let model = boost::Model::from_bytes(&read_bytes(head, BOOSTER)?).or_stage()?;
     let names: Vec<String> = model
         .category_names()
         .chain(model.numeric_names().iter().map(String::as_str))

@@ -75,13 +75,18 @@ pub(crate) fn write_picture(folder: &Path, name: &str, picture: &report::Picture
     write(folder, &format!("{name}.png"), &picture.png)
 }
 
+/// The bytes of a file of an artifact.
+pub(crate) fn read_bytes(artifact: &Artifact, name: &str) -> Result<Vec<u8>, StageError> {
+    let path = file(artifact, name)?;
+    std::fs::read(path).map_err(|error| io(path, &error))
+}
+
 /// Reads JSON that this engine wrote.
 pub(crate) fn read_json<T: serde::de::DeserializeOwned>(
     artifact: &Artifact,
     name: &str,
 ) -> Result<T, StageError> {
-    let path = file(artifact, name)?;
-    let bytes = std::fs::read(path).map_err(|error| io(path, &error))?;
+    let (path, bytes) = (file(artifact, name)?, read_bytes(artifact, name)?);
     serde_json::from_slice(&bytes).map_err(|error| crate::error::damaged(path, error))
 }
 

@@ -82,9 +82,8 @@ pub(crate) fn dataset(artifact: &Artifact) -> Result<data::Dataset, StageError> 
 
 /// The transform that an artifact carries.
 pub(crate) fn transform(artifact: &Artifact) -> Result<data::Transform, StageError> {
-    use crate::error::{OrStage, io};
-    let path = file(artifact, crate::files::TRANSFORM)?;
-    data::Transform::from_json(&std::fs::read(path).map_err(|error| io(path, &error))?).or_stage()
+    use crate::error::OrStage;
+    data::Transform::from_json(&crate::files::read_bytes(artifact, crate::files::TRANSFORM)?).or_stage()
 }
 
 fn missing(task: &Task, port: &str) -> StageError {

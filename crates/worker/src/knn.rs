@@ -7,9 +7,9 @@ use serde::{Deserialize, Serialize};
 use stages::{Distance, Knn, Votes};
 
 use crate::design::{Goal, Layout, labels, training_rows};
-use crate::error::{OrStage, io};
-use crate::files::{Outputs, read_json, write, write_json};
-use crate::inputs::{artifact, dataset, file};
+use crate::error::OrStage;
+use crate::files::{Outputs, read_bytes, read_json, write, write_json};
+use crate::inputs::{artifact, dataset};
 use crate::scores::Scores;
 
 /// What the numbers of a row are, and how neighbours are found and asked.
@@ -58,9 +58,7 @@ pub(crate) fn score(
     task: &Task,
 ) -> Result<Scores, StageError> {
     let Head { layout, goal, k, metric, weights } = read_json(head, NEIGHBOURS)?;
-    let path = file(head, ROWS)?;
-    let bytes = std::fs::read(path).map_err(|error| io(path, &error))?;
-    let neighbours = Neighbours::from_bytes(&bytes).or_stage()?;
+    let neighbours = Neighbours::from_bytes(&read_bytes(head, ROWS)?).or_stage()?;
     let distance = match metric {
         Distance::Euclidean => heads::Distance::Euclidean,
         Distance::Cosine => heads::Distance::Cosine,

@@ -8,9 +8,9 @@ use stages::Linear;
 
 use crate::Report;
 use crate::design::{Goal, Layout, labels, training_rows};
-use crate::error::{OrStage, io};
-use crate::files::{Outputs, read_json, write, write_csv, write_json, write_picture};
-use crate::inputs::{artifact, dataset, file};
+use crate::error::OrStage;
+use crate::files::{Outputs, read_bytes, read_json, write, write_csv, write_json, write_picture};
+use crate::inputs::{artifact, dataset};
 use crate::scores::Scores;
 
 /// What the numbers of a row are, and what the outputs mean.
@@ -148,9 +148,7 @@ pub(crate) fn score(
     task: &Task,
 ) -> Result<Scores, StageError> {
     let Head { layout, goal } = read_json(head, LINEAR)?;
-    let path = file(head, COEFFICIENTS)?;
-    let bytes = std::fs::read(path).map_err(|error| io(path, &error))?;
-    let model = Model::from_bytes(&bytes).or_stage()?;
+    let model = Model::from_bytes(&read_bytes(head, COEFFICIENTS)?).or_stage()?;
     let matrix = layout.matrix_of(task, data, rows)?;
     Ok(goal.scores(model.outputs_of(&matrix).or_stage()?))
 }

@@ -9,9 +9,9 @@ use stages::{Goals, LoadNetwork};
 use torch::{Device, Kind, Tensor, guard};
 use weights::{Dtype, Options, Weights};
 
-use crate::error::{OrStage, io};
-use crate::files::TRANSFORM;
-use crate::inputs::{artifact, dataset, file, outside};
+use crate::error::OrStage;
+use crate::files::{TRANSFORM, read_bytes};
+use crate::inputs::{artifact, dataset, outside};
 use crate::network::{StoredNetwork, finish};
 
 pub(crate) fn load_network(params: &LoadNetwork, task: &Task) -> Result<Outcome, StageError> {
@@ -19,8 +19,7 @@ pub(crate) fn load_network(params: &LoadNetwork, task: &Task) -> Result<Outcome,
     if params.data.is_some() {
         let encoded = artifact(task, "data")?;
         columns = Some(crate::train::columns(&dataset(encoded)?));
-        let path = file(encoded, TRANSFORM)?;
-        transform = Some(std::fs::read(path).map_err(|error| io(path, &error))?);
+        transform = Some(read_bytes(encoded, TRANSFORM)?);
     }
     let network = params.declared(columns);
     let drawn = Module::new(&network, task.seed, Device::Cpu).or_stage()?;

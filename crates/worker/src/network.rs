@@ -8,8 +8,8 @@ use plan::{Artifact, ArtifactKind, Blame, Outcome, StageError, Task};
 use stages::{Freeze, Goal, Goals, LoadSubnet};
 use torch::{Device, Tensor};
 
-use crate::error::{OrStage, io};
-use crate::files::{NETWORK, Outputs, TRANSFORM, WEIGHTS, read_json, write, write_json};
+use crate::error::OrStage;
+use crate::files::{NETWORK, Outputs, TRANSFORM, WEIGHTS, read_bytes, read_json, write, write_json};
 use crate::inputs::{artifact, file};
 
 /// A network artifact, opened.
@@ -26,10 +26,8 @@ pub(crate) struct StoredNetwork {
 
 impl StoredNetwork {
     pub(crate) fn open(artifact: &Artifact) -> Result<Self, StageError> {
-        let transform = match artifact.files.get(TRANSFORM) {
-            Some(path) => Some(std::fs::read(path).map_err(|error| io(path, &error))?),
-            None => None,
-        };
+        let has_one = artifact.files.contains_key(TRANSFORM);
+        let transform = has_one.then(|| read_bytes(artifact, TRANSFORM)).transpose()?;
         let loss = artifact.meta.get("loss").cloned().and_then(|loss| serde_json::from_value(loss).ok());
         let goals =
             artifact.meta.get("outputs").cloned().and_then(|goals| serde_json::from_value(goals).ok());

@@ -12,9 +12,9 @@ use stages::{BatchSize, Finetune, Goals, Measure, Metric, Train, Training, in_un
 use train::{EpochRecord, Fitted, Job};
 
 use crate::Report;
-use crate::error::{OrStage, io};
-use crate::files::{Outputs, TRANSFORM, write_json, write_picture};
-use crate::inputs::{artifact, dataset, file};
+use crate::error::OrStage;
+use crate::files::{Outputs, TRANSFORM, read_bytes, write_json, write_picture};
+use crate::inputs::{artifact, dataset};
 use crate::network::StoredNetwork;
 use crate::sheets::write_augmented;
 
@@ -112,11 +112,10 @@ fn write(
     data: &Dataset,
     task: &Task,
 ) -> Result<Outcome, StageError> {
-    let path = file(encoded, TRANSFORM)?;
     let stored = StoredNetwork {
         network: fitted.module.network().clone(),
         weights: fitted.module.weights().or_stage()?,
-        transform: Some(std::fs::read(path).map_err(|error| io(path, &error))?),
+        transform: Some(read_bytes(encoded, TRANSFORM)?),
         goals: goals.clone(),
     };
     let mut outputs = Outputs::new(task);

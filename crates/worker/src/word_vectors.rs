@@ -9,8 +9,8 @@ use torch::{Tensor, guard};
 use weights::{Hit, Limits, WordVectors};
 
 use crate::error::OrStage;
-use crate::files::{Outputs, TRANSFORM, write_csv};
-use crate::inputs::{artifact, file, outside, transform};
+use crate::files::{Outputs, TRANSFORM, read_bytes, write_csv};
+use crate::inputs::{artifact, outside, transform};
 use crate::network::StoredNetwork;
 
 pub(crate) fn run(params: &stages::WordVectors, task: &Task) -> Result<Outcome, StageError> {
@@ -35,11 +35,10 @@ pub(crate) fn run(params: &stages::WordVectors, task: &Task) -> Result<Outcome, 
         .map_err(|error| StageError::new(Blame::Bug, error.to_string()))?;
     let shape = [words.len() as i64, found.width as i64];
     let weight = guard(|| Tensor::from_slice(&found.values).reshape(shape)).or_stage()?;
-    let path = file(encoded, TRANSFORM)?;
     let stored = StoredNetwork {
         network,
         weights: BTreeMap::from([(format!("{}.weight", params.layer), weight)]),
-        transform: Some(std::fs::read(path).map_err(|error| crate::error::io(path, &error))?),
+        transform: Some(read_bytes(encoded, TRANSFORM)?),
         goals: Goals::new(),
     };
     // The weights must be the network's before anything relies on them.
