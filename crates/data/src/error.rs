@@ -713,7 +713,7 @@ impl Error {
             Self::Chain { problems, .. } => problems.first()?.hint.clone()?,
             Self::NoTrainingRows { .. } => "give the split a training part".into(),
             Self::NotANumber { cell, .. } if cell.is_empty() => {
-                "put { impute = \"0\" } before `number` to fill empty cells".into()
+                "put { impute = { with = \"median\" } } after `number` to fill empty cells, or { impute = \"0\" } before it".into()
             }
             Self::NotADate { cell, .. } if cell.trim().is_empty() => {
                 "put { impute = { with = \"median\" } } after `date` to fill empty cells".into()

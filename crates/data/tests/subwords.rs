@@ -2,12 +2,11 @@
 //! what those libraries make of them; `subwords/` the tokenizers' files.
 #![expect(clippy::unwrap_used, reason = "a test that cannot set itself up has failed")]
 
-use std::collections::BTreeMap;
+mod shared;
+
 use std::path::{Path, PathBuf};
 
-use data::{
-    ColumnType, Dataset, Error, Source, Spec, Step, Subwords, Table, Tokenizer, Transform, check_chain,
-};
+use data::{ColumnType, Dataset, Error, Step, Subwords, Tokenizer, Transform, check_chain};
 use serde::Deserialize;
 
 #[derive(Deserialize)]
@@ -70,21 +69,8 @@ fn texts_have_the_tokens_and_places_that_hugging_face_finds() {
     }
 }
 
-/// A column of texts through its chain, fitted, stored and read again.
 fn encoded(texts: &[String], chain: &[Step]) -> Result<(Dataset, Transform), Error> {
-    let work = tempfile::tempdir().unwrap();
-    let path = work.path().join("texts.csv");
-    let mut file = csv::Writer::from_path(&path).unwrap();
-    file.write_record(["text", "n"]).unwrap();
-    texts.iter().for_each(|text| file.write_record([text, "1"]).unwrap());
-    file.flush().unwrap();
-    let table = Table::read(&path, &Source::new(path.to_string_lossy()))?;
-    let parts = vec![None; table.rows()];
-    let columns = BTreeMap::from([("text".to_owned(), chain.to_vec())]);
-    let transform = Transform::fit(&table, &parts, &Spec { columns, ..Spec::default() })?;
-    let transform = Transform::from_json(&transform.to_json()?)?;
-    transform.apply(&table, &parts, false, None)?.write(work.path())?;
-    Ok((Dataset::open(work.path())?, transform))
+    shared::encoded(texts, texts.len(), chain)
 }
 
 #[test]

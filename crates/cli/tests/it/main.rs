@@ -11,6 +11,7 @@ mod hoisting;
 mod interruptions;
 mod linkage;
 mod messages;
+mod mixed;
 mod outputs;
 mod pictures;
 mod report;
