@@ -28,6 +28,7 @@ mod run;
 mod runs;
 mod sample;
 mod show;
+mod show_leaks;
 mod show_network;
 mod table;
 mod words;

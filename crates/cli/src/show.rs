@@ -6,7 +6,7 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use console::style;
-use data::{DESCRIPTION_FILE, Description, Fitted, LABEL, LabelKind, Transform};
+use data::{DESCRIPTION_FILE, Description, Fitted, LABEL, LEAKS_FILE, LabelKind, Transform};
 use plan::ArtifactKind;
 use serde_json::{Value, json};
 use store::Artifact;
@@ -14,6 +14,7 @@ use store::Artifact;
 use crate::comparison;
 use crate::context::Context;
 use crate::failure::{Failure, Result};
+use crate::show_leaks;
 use crate::show_network;
 use crate::table::Table;
 use crate::{artifact, figures, print_json, words};
@@ -108,6 +109,8 @@ fn content(manifest: &Artifact, files: &BTreeMap<String, PathBuf>) -> Result<Str
             text += &show_network::nodes_table(path)?;
         } else if name == DESCRIPTION_FILE {
             text += &dataset(&artifact::json(path)?);
+        } else if name == LEAKS_FILE {
+            text += &show_leaks::tables(&artifact::json(path)?);
         } else if name == "transform.json" && manifest.kind == "transform" {
             text += &transform(&artifact::json(path)?);
         } else if name == comparison::FILE {

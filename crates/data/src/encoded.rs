@@ -166,12 +166,18 @@ impl Encoded {
         self.parts.len()
     }
 
+    /// The same rows, of which the source has others between them: the row of the source that each is.
+    #[must_use]
+    pub fn with_source_rows(self, rows: &[usize]) -> Self {
+        Self { source_rows: rows.iter().map(|&row| row as i64).collect(), ..self }
+    }
+
     /// Adds the columns of pictures, encoded from the same table; the rows are those that are left of it.
     #[must_use]
-    pub fn with_pictures(mut self, pictures: Pictures) -> Self {
-        self.source_rows = pictures.rows().iter().map(|&row| row as i64).collect();
-        self.columns.extend(pictures.columns.into_iter().map(|(name, of)| (name, EncodedColumn::Image(of))));
-        self
+    pub fn with_pictures(self, pictures: Pictures) -> Self {
+        let mut own = self.with_source_rows(pictures.rows());
+        own.columns.extend(pictures.columns.into_iter().map(|(name, of)| (name, EncodedColumn::Image(of))));
+        own
     }
 
     /// The same rows with how much each weighs in a loss, as a column of their table says.

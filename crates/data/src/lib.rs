@@ -22,9 +22,11 @@ mod error;
 mod evidence;
 mod fence;
 mod label;
+mod leaks;
 mod levels;
 mod lines;
 mod map;
+mod minhash;
 mod moment;
 mod numbers;
 mod packed;
@@ -59,6 +61,9 @@ pub use draws::Draws;
 pub use encoded::{ColumnDescription, DESCRIPTION_FILE, Description, Encoded, PartDescription, TENSORS_FILE};
 pub use error::{Error, Place};
 pub use label::{FittedLabel, LABEL, Label, LabelColumn, LabelKind, Labels};
+pub use leaks::{
+    Found, LEAKS_FILE, Leak, LeakRows, Leaks, Likeness, NEAR, RowGroup, Shown, leaks, tells_rows_apart,
+};
 pub use part::{Part, Split};
 pub use paths::{Paths, is_pattern, matching, pattern_in};
 pub use principal::Principal;

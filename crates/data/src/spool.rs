@@ -35,6 +35,8 @@ pub struct Pictures {
     pub(crate) columns: BTreeMap<String, Stored>,
     /// The rows of the table that are left, in order.
     rows: Vec<usize>,
+    /// Of each row, the digest of what its pictures were decoded to.
+    digests: Vec<u128>,
     broken: Vec<Broken>,
 }
 
@@ -81,6 +83,12 @@ struct Job {
     row: usize,
     name: String,
     content: Content,
+}
+
+/// What a row's pictures became, and the digest of their sizes and levels.
+struct Made {
+    pictures: Vec<Picture>,
+    digest: u128,
 }
 
 /// The transforms of a picture's chain; none where it is no such chain.
@@ -179,6 +187,7 @@ impl Pictures {
             written: 0,
             window: Vec::new(),
             waiting: 0,
+            digests: BTreeMap::new(),
             broken: Vec::new(),
             done: 0,
             progress,
@@ -190,6 +199,21 @@ impl Pictures {
     /// The rows of the table whose pictures can be read, in order.
     pub fn rows(&self) -> &[usize] {
         &self.rows
+    }
+
+    /// Of each row, the digest of what its pictures were decoded to.
+    pub(crate) fn digests(&self) -> &[u128] {
+        &self.digests
+    }
+
+    /// Leaves these of the rows, by their place among them, which rises. The levels of the others stay in the file.
+    pub fn keep(&mut self, kept: &[usize]) {
+        self.rows = kept.iter().map(|at| self.rows[*at]).collect();
+        self.digests = kept.iter().map(|at| self.digests[*at]).collect();
+        for stored in self.columns.values_mut() {
+            stored.starts = kept.iter().map(|at| stored.starts[*at]).collect();
+            stored.sizes = kept.iter().flat_map(|at| stored.sizes[3 * at..3 * at + 3].to_vec()).collect();
+        }
     }
 
     /// The pictures that cannot be read, in order of their rows.
@@ -208,6 +232,7 @@ struct Spool<'a> {
     window: Vec<Job>,
     /// Bytes in the window.
     waiting: usize,
+    digests: BTreeMap<usize, u128>,
     broken: Vec<Broken>,
     done: usize,
     progress: &'a mut dyn FnMut(usize),
@@ -283,16 +308,19 @@ impl Spool<'_> {
         let window = std::mem::take(&mut self.window);
         self.waiting = 0;
         let chains: Vec<&Chain> = self.columns.iter().map(|column| &column.before).collect();
-        let made: Vec<(Job, Result<Vec<Picture>, String>)> = window
+        let made: Vec<(Job, Result<Made, String>)> = window
             .into_par_iter()
             .map(|mut job| {
-                let made = job.pictures(&chains);
+                let made = job.pictures(&chains).map(Made::of);
                 (job, made)
             })
             .collect();
         for (job, made) in made {
             match made {
-                Ok(pictures) => self.write(&job, &pictures)?,
+                Ok(Made { pictures, digest }) => {
+                    self.write(&job, &pictures)?;
+                    self.digests.insert(job.row, digest);
+                }
                 Err(reason) => self.fails(job, reason)?,
             }
             self.done += 1;
@@ -351,7 +379,23 @@ impl Spool<'_> {
             let (starts, sizes): (Vec<i64>, Vec<[i32; 3]>) = column.stored.into_values().unzip();
             (column.name, Stored { kind, view: column.view, starts, sizes: sizes.into_flattened() })
         });
-        Ok(Pictures { columns: columns.collect(), rows, broken: self.broken })
+        let digests = self.digests.into_values().collect();
+        Ok(Pictures { columns: columns.collect(), rows, digests, broken: self.broken })
+    }
+}
+
+impl Made {
+    fn of(pictures: Vec<Picture>) -> Self {
+        let mut hasher = blake3::Hasher::new();
+        for picture in &pictures {
+            for side in [picture.height(), picture.width(), picture.channels()] {
+                hasher.update(&(side as u64).to_le_bytes());
+            }
+            hasher.update(picture.bytes());
+        }
+        let bytes = hasher.finalize();
+        let digest = bytes.as_bytes()[..16].iter().fold(0, |number, byte| number << 8 | u128::from(*byte));
+        Self { pictures, digest }
     }
 }
 

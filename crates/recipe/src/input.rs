@@ -168,6 +168,7 @@ impl Rewrite<'_> {
             weights: None,
             columns: BTreeMap::new(),
             group: vec![],
+            on_leak: None,
         };
         self.params.insert(name.clone(), Params::Preprocess(encoded));
         self.new.push(name.clone());

@@ -80,7 +80,7 @@ pub use metric::{Measure, Metric};
 pub use optimizer::{Adagrad, Adam, Adamax, ClipGradient, Lamb, Lion, Nadam, Optimizer, Radam, Rmsprop, Sgd};
 pub use precision::Precision;
 pub use predict::{ClassNames, Predict};
-pub use preprocess::Preprocess;
+pub use preprocess::{OnLeak, Preprocess};
 pub use project::Project;
 pub use rate::{Rate, Search};
 pub use rows::{RowSet, Rows};

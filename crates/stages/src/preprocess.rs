@@ -48,6 +48,27 @@ pub struct Preprocess {
     /// Chains that several columns share.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub group: Vec<Group>,
+    /// What happens where rows of one part are those of another, or nearly; by default `"warn"` where a text or a
+    /// picture is among the columns, else `"ignore"`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub on_leak: Option<OnLeak>,
+}
+
+/// What happens where the valid or test part has rows that an earlier part has too. Rows are the same where the cells of
+/// all encoded columns are equal before any step (of pictures: what they are decoded to); texts also count where they
+/// are nearly the same: the sets of their shingles of three words, and of the other cells, are alike to at least 0.8
+/// (Jaccard).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum OnLeak {
+    /// The stage counts them and shows some.
+    Warn,
+    /// The stage fails.
+    Fail,
+    /// Such rows of train are left out, and those of valid that test has: what is measured on stays as it is.
+    Drop,
+    /// Nobody looks for them.
+    Ignore,
 }
 
 /// A column's chain, and where the recipe declares it.
@@ -195,6 +216,7 @@ impl Stage for Preprocess {
             let fitted_on = crate::Rows { parts: part.into_iter().collect(), ..all.clone() };
             rows = rows.union(&RowSet([fitted_on].into()));
         }
+        self.check_leaks(&parts, context);
         let mut longest = fitted.map(|fitted| fitted.longest).unwrap_or_default();
         longest.extend(own.iter().filter_map(|(name, chain)| {
             let limits = chain.steps.iter().filter_map(Step::most_tokens);
@@ -208,6 +230,16 @@ impl Stage for Preprocess {
 }
 
 impl Preprocess {
+    /// Reports a question about parts that are not there.
+    fn check_leaks(&self, parts: &[Part], context: &mut Context<'_>) {
+        let asks = self.on_leak.is_some_and(|on_leak| on_leak != OnLeak::Ignore);
+        if asks && parts.len() < 2 {
+            let message = format!("`{}` has no two parts that could share rows", self.data);
+            let hint = "give the source a `split`, or leave `on-leak` out";
+            context.report(Diagnostic::new("nothing-leaks", context.place("on-leak"), message).hint(hint));
+        }
+    }
+
     /// Columns that a pattern does not take: the label, what names the rows, splits or weighs them, and what is fitted
     /// already.
     pub fn taken<'a>(

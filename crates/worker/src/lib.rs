@@ -15,6 +15,7 @@ mod files;
 mod frozen;
 mod inputs;
 mod knn;
+mod leaks;
 mod linear;
 mod load_network;
 mod network;

@@ -10,6 +10,7 @@ use crate::Report;
 use crate::error::OrStage;
 use crate::files::{Outputs, TRANSFORM, write, write_csv};
 use crate::inputs::{artifacts, outsides, source, transform};
+use crate::leaks::{Chains, Rows};
 use crate::sheets::write_samples;
 
 /// Pictures that could not be read: rows of the source from 0, and why.
@@ -23,16 +24,16 @@ pub(crate) fn run(params: &Preprocess, task: &Task, report: Report<'_>) -> Resul
     step(report, "read", 0);
     let table = data::Table::read_all(&input.paths, &input.source).or_stage()?;
     // The source names its columns as the file does, so the split comes before the renaming.
-    let mut parts = data::assign(&table, &input.source, input.seed).or_stage()?;
-    let mut table = table.renamed(&params.rename).or_stage()?;
+    let parts = data::assign(&table, &input.source, input.seed).or_stage()?;
+    let table = table.renamed(&params.rename).or_stage()?;
     let id = input.source.id.as_ref().map(|id| params.rename.get(id).unwrap_or(id).as_str());
     let before = artifacts(task, "fitted").next().map(transform).transpose()?;
     let fitted = before.iter().flat_map(|before| before.columns().keys());
     let known =
         before.iter().flat_map(|before| before.labels().into_values()).flat_map(|label| label.columns());
     let declares = params.label_columns().next().is_some();
-    let labels = params.label_columns().chain(known.filter(|_| !declares));
-    let taken = params.taken(&input.source, labels.chain(fitted));
+    let labels: Vec<String> = params.label_columns().chain(known.filter(|_| !declares)).cloned().collect();
+    let taken = params.taken(&input.source, labels.iter().chain(fitted));
     let types = match params.needs_types() {
         true => data::cell_types(&input.paths, &input.source).or_stage()?,
         false => BTreeMap::new(),
@@ -47,22 +48,27 @@ pub(crate) fn run(params: &Preprocess, task: &Task, report: Report<'_>) -> Resul
     let folder = outputs.port("dataset", ArtifactKind::Dataset, serde_json::json!({}))?;
     let fitted = before.iter().flat_map(|before| before.columns());
     let chains = fitted.map(|(name, column)| (name, &column.steps)).chain(&spec.columns);
-    let pictures = pictures(&table, chains, input.source.on_error, &folder, report)?;
-    let has_pictures = pictures.is_some();
+    let chains: Chains<'_> = chains.collect();
+    let mut rows = Rows::new(table, parts);
+    let pictures = pictures(&rows.table, &chains, input.source.on_error, &folder, report)?;
     if let Some(pictures) = &pictures {
-        write_broken(&folder, &table, pictures, report)?;
+        write_broken(&folder, &rows.table, pictures, report)?;
         outputs.summary("broken pictures", pictures.broken().len() as f64);
-        table.keep(pictures.rows());
-        parts = pictures.rows().iter().map(|&row| parts[row]).collect();
+        rows.keep(pictures.rows());
     }
+    rows.pictures = pictures;
+    rows.check_leaks(params.on_leak, &chains, &labels, &folder, report)?;
+    let Rows { table, parts, pictures, numbers } = rows;
     step(report, "fit", 1);
     let (fitted, mut encoded) = data::Transform::fit_apply(before, &table, &parts, &spec, id).or_stage()?;
     if let Some(weights) = &params.weights {
         encoded = encoded.weighted(&table, weights).or_stage()?;
     }
+    let has_pictures = pictures.is_some();
     if let Some(pictures) = pictures {
         encoded = encoded.with_pictures(pictures);
     }
+    let encoded = encoded.with_source_rows(&numbers);
     step(report, "write", 2);
 
     let json = fitted.to_json().or_stage()?;
@@ -88,9 +94,9 @@ fn step(report: Report<'_>, phase: &str, done: u64) {
 }
 
 /// The columns of pictures, decoded into the folder.
-fn pictures<'a>(
+fn pictures(
     table: &data::Table,
-    chains: impl Iterator<Item = (&'a String, &'a Vec<data::Step>)>,
+    chains: &Chains<'_>,
     on_error: data::OnError,
     folder: &Path,
     report: Report<'_>,
@@ -99,6 +105,7 @@ fn pictures<'a>(
     let mut progress = |done: usize| {
         report(Progress::Step { phase: "decode".into(), done: done as u64, total, unit: "pictures".into() });
     };
+    let chains = chains.iter().map(|(name, steps)| (*name, *steps));
     data::Pictures::encode(table, chains, on_error, folder, &mut progress).or_stage()
 }
 

@@ -29,6 +29,7 @@ pub(crate) fn page(context: &Context, store: &Store, found: &Found) -> Result<Pa
     };
     let mut sources = Sources::default();
     for made in found.stages.iter().filter(|made| !made.outputs.is_empty()) {
+        page.notes.extend(leaks(store, made)?);
         match made.stage.kind.as_str() {
             "compare" => page.comparisons.extend(comparisons(store, made)?),
             "evaluate" => page.evaluations.push(evaluation(store, found, made, &mut sources)?),
@@ -60,6 +61,13 @@ fn notes(found: &Found) -> Vec<String> {
     }
     notes.extend(found.note().map(|note| format!("Note: {note}.")));
     notes
+}
+
+/// What parts of a data set share, in a sentence.
+fn leaks(store: &Store, made: &Made) -> Result<Option<String>> {
+    let Some(found) = made.json(store, "dataset", data::LEAKS_FILE)? else { return Ok(None) };
+    let found: Option<data::Leaks> = serde_json::from_value(found).ok();
+    Ok(found.map(|leaks| format!("{}: {leaks}.", made.stage.name)))
 }
 
 /// A run's start as its id says it, in UTC.

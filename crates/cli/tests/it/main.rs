@@ -9,6 +9,7 @@ mod encoders;
 mod fetching;
 mod hoisting;
 mod interruptions;
+mod leaks;
 mod linkage;
 mod messages;
 mod mixed;
