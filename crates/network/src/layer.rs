@@ -228,6 +228,17 @@ impl Op {
         row.read(keys).ok()
     }
 
+    /// The operation of a layer that moves into the module `name`, with those whose weights it uses.
+    pub(crate) fn inside(&self, name: &str) -> Op {
+        let moved = || {
+            let mut keys = self.declared.keys().ok()?;
+            let tied = keys.get_mut("tied")?;
+            *tied = format!("{name}.{}", tied.as_str()?).into();
+            KINDS.iter().find(|row| row.name() == self.kind)?.read(keys).ok()
+        };
+        moved().unwrap_or_else(|| self.clone())
+    }
+
     /// Adds the layer's nodes, or reports why there are none.
     pub(crate) fn lower(&self, build: &mut Builder<'_, '_>) -> Option<()> {
         self.declared.lower(build)

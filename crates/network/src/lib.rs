@@ -5,6 +5,7 @@
 
 mod build;
 mod graph;
+mod join;
 mod layer;
 mod lower;
 mod network;

@@ -201,7 +201,7 @@ impl Network {
     }
 
     /// The node that an output is.
-    fn end(&self, output: &str) -> Option<String> {
+    pub(crate) fn end(&self, output: &str) -> Option<String> {
         match self.outputs.get(output) {
             Some(node) => Some(node.clone()),
             None => self.output.clone().or_else(|| self.layers.last().map(|layer| layer.name.clone())),

@@ -371,3 +371,54 @@ fn layers_are_written_as_they_were_read() {
     assert!(unknown.to_string().starts_with("unknown layer kind"), "{unknown}");
     assert!(serde_json::from_str::<Layer>(r#"{"name": "a", "kind": "gru", "unit": 4}"#).is_err());
 }
+
+#[test]
+fn networks_stand_side_by_side_under_their_names() {
+    let mut words = network(
+        r#"[{"name": "embed", "kind": "embedding", "units": 8},
+            {"name": "layer", "kind": "dense", "units": 8, "activation": "relu"},
+            {"name": "words", "kind": "dense", "tied": "embed"}]"#,
+    );
+    // The result is a step inside a layer, and the layer behind it is not needed.
+    words = words.cut("layer.linear").unwrap();
+    words.frozen.insert("embed.weight".to_owned());
+    let vector = BTreeMap::from([("size".to_owned(), Input::Number)]);
+    let sizes = Network::new(
+        vector.clone(),
+        layers(r#"[{"name": "a", "kind": "dense", "units": 3}, {"name": "b", "kind": "tanh"}]"#),
+    );
+    let parts = BTreeMap::from([("text".to_owned(), words), ("numbers".to_owned(), sizes.label_scaled(""))]);
+    let review = Input::Sequence { vocabulary: Some(1000) };
+    let inputs = BTreeMap::from([("review".to_owned(), review), ("size".to_owned(), Input::Number)]);
+    let behind = layers(
+        r#"[{"name": "mean", "kind": "mean-pool", "input": ["text"]},
+            {"name": "all", "kind": "concat", "input": ["mean", "numbers", "numbers.a", "size"]},
+            {"name": "out", "kind": "dense", "units": 1}]"#,
+    );
+    let joined = Network::joined(&parts, inputs, &behind);
+    let graph = joined.lower().unwrap();
+    assert_eq!(
+        shapes(&graph),
+        [
+            "review [batch, time]",
+            "size [batch, 1]",
+            "numbers.a [batch, 3]",
+            "numbers.b [batch, 3]",
+            "text.embed [batch, time, 8]",
+            "text.layer.linear [batch, time, 8]",
+            "mean [batch, 8]",
+            "all [batch, 15]",
+            "out [batch, 1]",
+        ]
+    );
+    assert_eq!(joined.frozen, ["text.embed.weight".to_owned()].into());
+    // A weight that two layers share is still one.
+    let tied = network(
+        r#"[{"name": "embed", "kind": "embedding", "units": 8}, {"name": "words", "kind": "dense", "tied": "embed"}]"#,
+    );
+    let parts = BTreeMap::from([("text".to_owned(), tied.clone())]);
+    let pool = layers(r#"[{"name": "pool", "kind": "mean-pool", "input": ["text"]}]"#);
+    let joined = Network::joined(&parts, tied.inputs.clone(), &pool).lower().unwrap();
+    let names: Vec<&str> = joined.params().map(|param| param.name.as_str()).collect();
+    assert_eq!(names, ["text.embed.weight", "text.words.bias"]);
+}

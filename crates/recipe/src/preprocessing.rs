@@ -31,9 +31,15 @@ pub(crate) fn mismatches(
             Params::Predict(own) => (&own.model, own.data.as_ref()),
             _ => continue,
         };
-        let (Some(data), Some((loaded, load))) = (data, recipe.loaded(network)) else { continue };
-        let Some(backbone) = backbones.get(loaded).filter(|_| load.path.is_some()) else { continue };
-        for column in recipe.pictures(loaded) {
+        let Some(data) = data else { continue };
+        let loaded = recipe.loaded(network).into_iter();
+        let known = loaded.filter_map(|(loaded, load)| {
+            Some((loaded, backbones.get(loaded).filter(|_| load.path.is_some())?))
+        });
+        let columns = known.flat_map(|(loaded, backbone)| {
+            recipe.pictures(loaded).into_iter().map(move |column| (loaded, backbone, column))
+        });
+        for (loaded, backbone, column) in columns {
             let Some((place, steps)) = recipe.chain(data, &column) else { continue };
             let Some(message) = recipe.mismatch(backbone, data, &column, steps) else { continue };
             if seen.insert((place.clone(), backbone)) {
@@ -55,17 +61,18 @@ struct Recipe<'a> {
 }
 
 impl<'a> Recipe<'a> {
-    /// The stage that loads what a stage's network was made of.
-    fn loaded(&self, mut stage: &'a str) -> Option<(&'a str, &'a LoadNetwork)> {
-        loop {
-            stage = match self.params.get(stage)? {
-                Params::LoadNetwork(load) => return Some((stage, load)),
-                Params::Freeze(freeze) => &freeze.network,
-                Params::Unfreeze(unfreeze) => &unfreeze.0.network,
-                Params::LoadSubnet(subnet) => &subnet.network,
-                Params::Finetune(finetune) => &finetune.network,
-                _ => return None,
-            };
+    /// The stages that load what a stage's network was made of.
+    fn loaded(&self, stage: &'a str) -> Vec<(&'a str, &'a LoadNetwork)> {
+        match self.params.get(stage) {
+            Some(Params::LoadNetwork(load)) => vec![(stage, load)],
+            Some(Params::Freeze(freeze)) => self.loaded(&freeze.network),
+            Some(Params::Unfreeze(unfreeze)) => self.loaded(&unfreeze.0.network),
+            Some(Params::LoadSubnet(subnet)) => self.loaded(&subnet.network),
+            Some(Params::JoinNetworks(join)) => {
+                join.networks.iter().flat_map(|network| self.loaded(network)).collect()
+            }
+            Some(Params::Finetune(finetune)) => self.loaded(&finetune.network),
+            _ => vec![],
         }
     }
 

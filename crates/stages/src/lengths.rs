@@ -6,6 +6,13 @@ use plan::Diagnostic;
 use crate::check::Context;
 use crate::fact::DatasetFact;
 
+/// What to do about rows of more than `most` tokens.
+pub fn shorter_texts(most: impl std::fmt::Display) -> String {
+    format!(
+        "cut longer texts in the preprocess stage: {{ clip = {most} }}, or its tokenizer's length = {most}"
+    )
+}
+
 /// Reports tables of positions that end before the longest row may; whether there are none.
 pub(crate) fn check_lengths(network: &Network, data: &DatasetFact, context: &mut Context<'_>) -> bool {
     let Ok(graph) = network.lower() else { return true };
@@ -29,8 +36,8 @@ pub(crate) fn check_lengths(network: &Network, data: &DatasetFact, context: &mut
                     "a row of `{column}` may have {longest} tokens, and `{}` has positions for {most}",
                     node.name
                 );
-                let hint = format!("cut longer texts in the preprocess stage: {{ clip = {most} }}");
-                context.report(Diagnostic::new("too-many-tokens", context.place("data"), message).hint(hint));
+                let found = Diagnostic::new("too-many-tokens", context.place("data"), message);
+                context.report(found.hint(shorter_texts(most)));
             }
         }
     }

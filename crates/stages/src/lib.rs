@@ -22,6 +22,7 @@ mod group;
 mod groups;
 mod header;
 mod inputs;
+mod join;
 mod knn;
 mod label;
 mod lengths;
@@ -68,7 +69,9 @@ pub use goal::{Goal, Goals, Output, in_units_of};
 pub use group::Group;
 pub use groups::{LayerRate, Misplaced, Moves, NoDecay, Thaw};
 pub use inputs::Inputs;
+pub use join::JoinNetworks;
 pub use knn::{Distance, Knn, Votes};
+pub use lengths::shorter_texts;
 pub use linear::Linear;
 pub use load_network::LoadNetwork;
 pub use loss::{

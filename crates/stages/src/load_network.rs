@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use network::{Dim, Graph, Input, Network, Selection};
+use network::{Dim, Graph, Input, Layer, Network, Selection};
 use plan::{ArtifactKind, Diagnostic, Place};
 use regex::Regex;
 use schemars::JsonSchema;
@@ -158,14 +158,7 @@ impl Stage for LoadNetwork {
         let fitted = data.map(|data| data.fitted).unwrap_or_default();
         let graph = network.lower().ok();
         self.check_patterns(graph.as_ref(), context);
-        for (index, layer) in self.network.layers.iter().enumerate() {
-            let mut own = graph.iter().flat_map(Graph::params).filter(|param| layer.owns(&param.name));
-            if own.any(|param| param.shape.iter().any(Dim::is_classes)) {
-                let place = context.inside(["network".into(), "layers".into(), index.into()]);
-                let message = "how many `units`? No data tells the number of classes here";
-                context.report(Diagnostic::new("units", place, message).hint("add `units`"));
-            }
-        }
+        check_units(&self.network.layers, graph.as_ref(), context);
         let network = fits.then_some(network);
         vec![("network", Fact::Network(NetworkFact { network, goals: Goals::new(), fitted }))]
     }
@@ -176,6 +169,18 @@ impl Stage for LoadNetwork {
 
     fn seed(&self) -> Option<u64> {
         self.seed
+    }
+}
+
+/// Reports layers of `network.layers` that have as many units as there are classes, where nothing is learnt.
+pub(crate) fn check_units(layers: &[Layer], graph: Option<&Graph>, context: &mut Context<'_>) {
+    for (index, layer) in layers.iter().enumerate() {
+        let mut own = graph.into_iter().flat_map(Graph::params).filter(|param| layer.owns(&param.name));
+        if own.any(|param| param.shape.iter().any(Dim::is_classes)) {
+            let place = context.inside(["network".into(), "layers".into(), index.into()]);
+            let message = "how many `units`? No data tells the number of classes here";
+            context.report(Diagnostic::new("units", place, message).hint("add `units`"));
+        }
     }
 }
 

@@ -11,8 +11,8 @@ use crate::check::Context;
 use crate::fact::Fact;
 use crate::{
     Cluster, Compare, Evaluate, Export, ExtractFeatures, ExtractFrozen, Finetune, Freeze, GradientBoosting,
-    Import, Inputs, Knn, Linear, LoadNetwork, LoadSubnet, Predict, Preprocess, Project, Train, Tsne,
-    Unfreeze, WordVectors,
+    Import, Inputs, JoinNetworks, Knn, Linear, LoadNetwork, LoadSubnet, Predict, Preprocess, Project, Train,
+    Tsne, Unfreeze, WordVectors,
 };
 
 /// What every kind's params can do.
@@ -129,6 +129,7 @@ pub enum Params {
     WordVectors(WordVectors),
     LoadNetwork(LoadNetwork),
     LoadSubnet(LoadSubnet),
+    JoinNetworks(JoinNetworks),
     Freeze(Freeze),
     Unfreeze(Unfreeze),
     ExtractFeatures(ExtractFeatures),
@@ -245,6 +246,16 @@ pub const KINDS: &[Declaration] = &[
         references: &["network"],
         schema: schema::<LoadSubnet>,
         decode: |params| decode(params, Params::LoadSubnet),
+    },
+    Declaration {
+        kind: "join-networks",
+        version: 1,
+        summary: "puts networks side by side in one, with layers behind them",
+        draws: true,
+        numeric: false,
+        references: &["networks", "data"],
+        schema: schema::<JoinNetworks>,
+        decode: |params| decode(params, Params::JoinNetworks),
     },
     Declaration {
         kind: "freeze",
@@ -422,6 +433,7 @@ impl Params {
             Params::WordVectors(_) => "word-vectors",
             Params::LoadNetwork(_) => "load-network",
             Params::LoadSubnet(_) => "load-subnet",
+            Params::JoinNetworks(_) => "join-networks",
             Params::Freeze(_) => "freeze",
             Params::Unfreeze(_) => "unfreeze",
             Params::ExtractFeatures(_) => "extract-features",
@@ -449,6 +461,7 @@ impl Params {
             Params::WordVectors(params) => params,
             Params::LoadNetwork(params) => params,
             Params::LoadSubnet(params) => params,
+            Params::JoinNetworks(params) => params,
             Params::Freeze(params) => params,
             Params::Unfreeze(params) => params,
             Params::ExtractFeatures(params) => params,
@@ -489,6 +502,7 @@ impl Params {
             Params::WordVectors(params) => serde_json::to_value(params),
             Params::LoadNetwork(params) => serde_json::to_value(params),
             Params::LoadSubnet(params) => serde_json::to_value(params),
+            Params::JoinNetworks(params) => serde_json::to_value(params),
             Params::Freeze(params) => serde_json::to_value(params),
             Params::Unfreeze(params) => serde_json::to_value(params),
             Params::ExtractFeatures(params) => serde_json::to_value(params),

@@ -41,9 +41,7 @@ impl<T> OrStage<T> for Result<T, train::Error> {
                     "try lr = {:.0e}, or limit the gradient: clip-gradient = {{ norm = 1.0 }}",
                     rate / 10.0
                 )),
-                train::Error::Module(nn::Error::TooLong { most, .. }) => {
-                    Some(format!("cut longer texts in the preprocess stage: {{ clip = {most} }}"))
-                }
+                train::Error::Module(nn::Error::TooLong { most, .. }) => Some(stages::shorter_texts(most)),
                 train::Error::NoRate => Some("give the optimizer a number as lr, such as 1e-3".to_owned()),
                 train::Error::Half => {
                     Some("say precision = \"bfloat16\", or run it with --device cuda".to_owned())

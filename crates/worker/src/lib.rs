@@ -14,6 +14,7 @@ mod features;
 mod files;
 mod frozen;
 mod inputs;
+mod join;
 mod knn;
 mod leaks;
 mod linear;
@@ -59,6 +60,7 @@ pub fn run(task: &Task, report: Report<'_>) -> Result<Outcome, StageError> {
         Params::WordVectors(params) => word_vectors::run(&params, task),
         Params::LoadNetwork(params) => load_network::load_network(&params, task),
         Params::LoadSubnet(params) => network::load_subnet(&params, task),
+        Params::JoinNetworks(params) => join::run(&params, task),
         Params::Freeze(params) => network::freeze(&params, true, task),
         Params::Unfreeze(params) => network::freeze(&params.0, false, task),
         Params::ExtractFeatures(params) => features::run(&params, task, report),
@@ -94,7 +96,7 @@ fn with_references(task: &Task, references: &[&str]) -> serde_json::Value {
                 .filter(|input| input.port == *key)
                 .map(|input| input.from.clone().into())
                 .collect();
-            let list = *key == "features" && task.kind != "tsne";
+            let list = *key == "networks" || *key == "features" && task.kind != "tsne";
             if list {
                 table.insert((*key).to_owned(), names.into());
             } else if let Some(name) = names.pop() {

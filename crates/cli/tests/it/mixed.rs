@@ -1,4 +1,4 @@
-//! Text, a number, a category and a picture in one network and in trees.
+//! Text, a number, a category and a picture in one network and in trees, and networks joined to one.
 
 use std::collections::BTreeMap;
 
@@ -135,4 +135,90 @@ fn one_recipe_puts_text_numbers_categories_and_pictures_into_a_network_and_into_
             said.stdout.lines().skip(1).map(|line| line.rsplit(',').next().unwrap()).collect();
         assert_eq!(classes, ["thing", "living", "thing", "living"], "{stage}: {}", said.stdout);
     }
+}
+
+const JOINED: &str = r#"
+[stages.eye]
+kind = "load-subnet"
+network = "together"
+output = "colours"
+
+[stages.still]
+kind = "freeze"
+network = "eye"
+layers = "."
+
+[stages.vectors]
+kind = "word-vectors"
+path = "vectors.txt"
+data = "fields"
+
+[stages.joined]
+kind = "join-networks"
+networks = ["vectors", "still"]
+as = ["words", "eye"]
+data = "fields"
+network.layers = [
+  { name = "text", kind = "mean-pool", input = ["words"] },
+  { name = "both", kind = "concat", input = ["text", "eye", "weight"] },
+]
+
+[stages.tuned]
+kind = "finetune"
+network = "joined"
+data = "fields"
+epochs = 3
+batch.size = 16
+optimizer = { kind = "adam", lr = 0.01 }
+replace = [{ name = "end", kind = "dense", units = 1 }]
+
+[stages.seen-joined]
+kind = "extract-features"
+network = "joined"
+data = "fields"
+output = "eye"
+
+[stages.seen-tuned]
+kind = "extract-features"
+network = "tuned"
+data = "fields"
+output = "eye"
+
+[stages.read]
+kind = "extract-features"
+network = "joined"
+data = "fields"
+output = "text"
+
+[stages.read-tuned]
+kind = "extract-features"
+network = "tuned"
+data = "fields"
+output = "text"
+"#;
+
+#[test]
+fn joined_networks_keep_their_weights_and_what_is_frozen_in_them() {
+    let session = session();
+    session.write("vectors.txt", "leaf 1 0\nfur 3 0\nwheel 0 1\nsteel 0 5\n");
+    session.write("recipe.toml", &(RECIPE.to_owned() + JOINED));
+    let run = session.call("run recipe.toml");
+    assert_eq!(run.code, Some(0), "{}{}", run.stdout, run.stderr);
+    let features = |stage: &str| {
+        assert_eq!(session.call(&format!("get recipe.toml {stage}")).code, Some(0));
+        std::fs::read(session.path(&format!("{stage}/features.safetensors"))).unwrap()
+    };
+    let seen = features("seen");
+    assert_eq!((features("seen-joined"), features("seen-tuned")), (seen.clone(), seen));
+    assert_ne!(features("read"), features("read-tuned"));
+    // "a leaf, and fur" is five words, two of which have a vector; "a wheel, and steel" likewise.
+    let path = session.path("read/features.safetensors");
+    let read = weights::Weights::open(&path, &weights::Options::default()).unwrap();
+    let bytes = read.get("features").unwrap().bytes().into_owned();
+    let values: Vec<f32> = bytes.chunks(4).map(|four| f32::from_le_bytes(four.try_into().unwrap())).collect();
+    let close = |found: &[f32], expected: [f32; 2]| {
+        found.iter().zip(expected).all(|(found, expected)| (found - expected).abs() < 1e-6)
+    };
+    assert!(close(&values[0..2], [0.0, 0.0]), "{:?}", &values[..8]);
+    assert!(close(&values[4..6], [0.8, 0.0]) && close(&values[6..8], [0.0, 1.2]), "{:?}", &values[..8]);
 }

@@ -3,7 +3,7 @@
 use data::{Dataset, Error, Part, Source, Spec, Step, Table, Transform};
 
 /// The column `text` of these texts through a chain that is fitted on the first `train`, stored, and read again.
-pub fn encoded(texts: &[String], train: usize, chain: &[Step]) -> Result<(Dataset, Transform), Error> {
+pub(crate) fn encoded(texts: &[String], train: usize, chain: &[Step]) -> Result<(Dataset, Transform), Error> {
     let work = tempfile::tempdir().unwrap();
     let path = work.path().join("texts.csv");
     let mut file = csv::Writer::from_path(&path).unwrap();

@@ -30,7 +30,10 @@ impl Embedding {
     pub(super) fn lower(&self, build: &mut Builder<'_, '_>) -> Option<()> {
         let signal = build.input()?;
         let Some(indices) = signal.ids else {
-            return build.mismatch("token or category indices [batch, time] or [batch]", "");
+            return build.mismatch(
+                "token or category indices [batch, time] or [batch]",
+                "give it a column whose chain ends with `index`, `tokenizer` or `category`",
+            );
         };
         let rows = match self.rows {
             Some(rows) if indices.size().is_some_and(|indices| indices > rows) => {
