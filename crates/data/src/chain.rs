@@ -283,16 +283,18 @@ impl<'a> Chain<'a> {
             End::Subwords(tokenizer, _) => Fitted::Subwords(Subwords::read(tokenizer)?),
             End::Block(head, tail) => {
                 let (of_head, own) = self.learn_head(head, cells, label)?;
-                let mut block = match own.clone() {
-                    Some(own) => Block::Dense(own),
-                    None => self.head(head, &of_head, cells)?,
+                // The numbers of the training rows are made here only where a later step learns from them.
+                let mut block = match (&own, tail.is_empty()) {
+                    (_, true) => None,
+                    (Some(own), false) => Some(Block::Dense(own.clone())),
+                    (None, false) => Some(self.head(head, &of_head, cells)?),
                 };
                 let mut learnt = vec![of_head];
                 for step in *tail {
-                    let of_step =
-                        learn(step, &block).map_err(|trouble| self.trouble(trouble, step, cells))?;
-                    block =
-                        apply(step, &of_step, block).map_err(|trouble| self.trouble(trouble, step, cells))?;
+                    let trouble = |trouble| self.trouble(trouble, step, cells);
+                    let Some(before) = block.take() else { break };
+                    let of_step = learn(step, &before).map_err(trouble)?;
+                    block = Some(apply(step, &of_step, before).map_err(trouble)?);
                     learnt.push(of_step);
                 }
                 let rows = || (0..cells.len()).map(|at| cells.row(at)).collect();

@@ -48,18 +48,22 @@ pub struct PaddedBatch {
     pub width: usize,
 }
 
-/// Sparse vectors of a batch (compressed sparse rows): row r has the numbers `values[offsets[r]..offsets[r + 1]]` at
-/// the places `indices[..]`, which rise; every other number is 0.
-#[derive(Clone, Debug, PartialEq)]
-pub struct SparseBatch {
-    /// The numbers that are stored.
-    pub values: Vec<f32>,
-    /// The place of each.
-    pub indices: Vec<i64>,
-    /// Where each row starts, and the end of the last.
-    pub offsets: Vec<i64>,
+/// A column of sparse vectors: a row's numbers at its places, which rise; every other number is 0.
+#[derive(Clone, Copy, Debug)]
+pub struct SparseRows<'a> {
+    values: &'a [f32],
+    places: &'a [i32],
+    offsets: &'a [i64],
     /// The numbers of a row, those that are 0 among them.
     pub width: usize,
+}
+
+impl<'a> SparseRows<'a> {
+    /// The places of a row, and the number at each.
+    pub fn row(&self, row: u32) -> (&'a [i32], &'a [f32]) {
+        let own = self.offsets[row as usize] as usize..self.offsets[row as usize + 1] as usize;
+        (&self.places[own.clone()], &self.values[own])
+    }
 }
 
 impl Dataset {
@@ -206,13 +210,11 @@ impl Dataset {
                 Some((rows.iter().flat_map(row).copied().collect(), width))
             }
             ColumnType::Sparse { width: Some(width) } => {
-                let batch = self.sparse_batch(column, rows)?;
+                let sparse = self.sparse_rows(column)?;
                 let mut values = vec![0.0; rows.len() * width];
-                for (row, bounds) in values.chunks_mut(width).zip(batch.offsets.windows(2)) {
-                    let bounds = bounds[0] as usize..bounds[1] as usize;
-                    for (place, number) in batch.indices[bounds.clone()].iter().zip(&batch.values[bounds]) {
-                        row[*place as usize] = *number;
-                    }
+                for (into, row) in values.chunks_mut(width).zip(rows) {
+                    let (places, numbers) = sparse.row(*row);
+                    places.iter().zip(numbers).for_each(|(place, number)| into[*place as usize] = *number);
                 }
                 Some((values, width))
             }
@@ -220,22 +222,17 @@ impl Dataset {
         }
     }
 
-    /// The sparse vectors of some rows; none where the column holds none.
-    pub fn sparse_batch(&self, column: &str, rows: &[u32]) -> Option<SparseBatch> {
+    /// The rows of a column of sparse vectors; none where the column holds none.
+    pub fn sparse_rows(&self, column: &str) -> Option<SparseRows<'_>> {
         let ColumnType::Sparse { width: Some(width) } = self.kind(column)? else {
             return None;
         };
-        let bounds: &[i64] = self.values(&tensor_name(column, "offsets"));
-        let numbers: &[f32] = self.values(&tensor_name(column, "values"));
-        let places: &[i32] = self.values(&tensor_name(column, "indices"));
-        let (mut values, mut indices, mut offsets) = (Vec::new(), Vec::new(), vec![0]);
-        for &row in rows {
-            let own = bounds[row as usize] as usize..bounds[row as usize + 1] as usize;
-            values.extend_from_slice(&numbers[own.clone()]);
-            indices.extend(places[own].iter().map(|place| i64::from(*place)));
-            offsets.push(values.len() as i64);
-        }
-        Some(SparseBatch { values, indices, offsets, width })
+        Some(SparseRows {
+            values: self.values(&tensor_name(column, "values")),
+            places: self.values(&tensor_name(column, "indices")),
+            offsets: self.values(&tensor_name(column, "offsets")),
+            width,
+        })
     }
 
     /// How much some rows weigh in a loss; none where all weigh the same.

@@ -166,16 +166,25 @@ impl Terms {
             .map(|piece| {
                 let mut pieces = Pieces::default();
                 let (mut room, mut found, mut numbers) = (Room::default(), Vec::new(), Vec::new());
+                let mut counts = vec![0u32; self.words.len()];
                 for row in piece * share..rows.min((piece + 1) * share) {
                     found.clear();
                     numbers.clear();
-                    cutter.words(&cells.text(row), &mut room, |word| found.extend(places.get(word)));
+                    cutter.words(&cells.text(row), &mut room, |word| {
+                        let Some(place) = places.get(word) else { return };
+                        let count = &mut counts[place as usize];
+                        if *count == 0 {
+                            found.push(place);
+                        }
+                        *count += 1;
+                    });
                     found.sort_unstable();
-                    for run in found.chunk_by(|left, right| left == right) {
-                        let times = if count.binary { 1.0 } else { run.len() as f64 };
-                        pieces.indices.push(run[0]);
-                        numbers.push(self.weigh(tf_idf, run[0], times));
+                    for place in &found {
+                        let times = std::mem::take(&mut counts[*place as usize]);
+                        let times = if count.binary { 1.0 } else { f64::from(times) };
+                        numbers.push(self.weigh(tf_idf, *place, times));
                     }
+                    pieces.indices.extend_from_slice(&found);
                     let length = match tf_idf.map_or(Norm::None, |tf_idf| tf_idf.norm) {
                         Norm::L2 => numbers.iter().map(|x| x * x).sum::<f64>().sqrt(),
                         Norm::L1 => numbers.iter().map(|x| x.abs()).sum(),

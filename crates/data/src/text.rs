@@ -8,6 +8,7 @@ use std::sync::LazyLock;
 use regex::Regex;
 
 use crate::category::place;
+use crate::runs::Runs;
 use crate::step::{Impute, Step, Tokenize};
 
 /// A text step that is ready to run.
@@ -27,6 +28,7 @@ pub(crate) enum TextStep {
 pub(crate) enum Tokenizer {
     Whitespace,
     Punctuation,
+    Runs(Runs),
     Regex(Regex),
 }
 
@@ -78,7 +80,10 @@ impl Tokenizer {
         Ok(match tokenize {
             Tokenize::Whitespace => Self::Whitespace,
             Tokenize::Punctuation => Self::Punctuation,
-            Tokenize::Regex(pattern) => Self::Regex(Regex::new(pattern)?),
+            Tokenize::Regex(pattern) => match Runs::of(pattern) {
+                Some(runs) => Self::Runs(runs),
+                None => Self::Regex(Regex::new(pattern)?),
+            },
         })
     }
 
@@ -88,6 +93,7 @@ impl Tokenizer {
             Self::Whitespace => {
                 text.split(is_space).filter(|token| !token.is_empty()).take(limit).for_each(each);
             }
+            Self::Runs(runs) => runs.tokens(text, limit, each),
             Self::Regex(pattern) => pattern
                 .find_iter(text)
                 .filter(|found| !found.is_empty())

@@ -143,18 +143,18 @@ fn sparse_rows_are_the_vectors_that_are_not_0() {
     let (table, parts) = work.table(&case.cells, None, case.train);
     let transform = Transform::fit(&table, &parts, &spec(case)).unwrap();
     let dataset = work.dataset(&transform.apply(&table, &parts, false, None).unwrap());
-    let batch = dataset.sparse_batch("x", &[5, 2, 0]).unwrap();
-    assert_eq!((batch.offsets[0], batch.offsets[1] == batch.offsets[2]), (0, true), "row 2 is empty");
-    let (dense, width) = dataset.vector_batch("x", &[5, 2, 0]).unwrap();
-    assert_eq!(width, batch.width);
-    for (row, dense) in dense.chunks(width).enumerate() {
-        let own = batch.offsets[row] as usize..batch.offsets[row + 1] as usize;
-        assert!(batch.indices[own.clone()].is_sorted_by(|left, right| left < right));
-        let mut numbers = vec![0.0; width];
-        own.for_each(|at| numbers[batch.indices[at] as usize] = batch.values[at]);
-        assert_eq!(numbers, dense);
+    let sparse = dataset.sparse_rows("x").unwrap();
+    assert!(sparse.row(2).0.is_empty());
+    let rows = [5, 2, 0];
+    let (dense, width) = dataset.vector_batch("x", &rows).unwrap();
+    assert_eq!(width, sparse.width);
+    for (row, dense) in rows.into_iter().zip(dense.chunks(width)) {
+        let (places, values) = sparse.row(row);
+        assert!(places.is_sorted_by(|left, right| left < right));
+        let stored = dense.iter().zip(0..).filter(|(number, _)| **number != 0.0);
+        assert!(stored.eq(values.iter().zip(places.iter().copied())));
     }
-    assert!(dataset.sparse_batch("y", &[0]).is_none() && dataset.number_batch("x", &[0]).is_none());
+    assert!(dataset.sparse_rows("y").is_none() && dataset.number_batch("x", &[0]).is_none());
     assert!(dataset.category_batch("x", &[0]).is_none() && dataset.sequence_batch("x", &[0]).is_none());
 }
 

@@ -5,6 +5,7 @@
 
 mod columns;
 mod minimise;
+mod vectors;
 
 use std::borrow::Cow;
 
@@ -115,7 +116,9 @@ pub fn fit(rows: &Matrix, labels: &[f64], weights: Option<&[f64]>, params: &Para
     let l1 = problem.l1.clone();
     let stop = Stop { steps: params.max_iter, gradient: params.tolerance };
     let mut work = Work::new(count, problem.outputs);
-    let minimum = minimise(|x, gradient| problem.evaluate(x, gradient, &mut work), &l1, stop);
+    // Within the pool of threads, whose tasks need not be handed over to it one by one.
+    let minimum =
+        rayon::scope(|_| minimise(|x, gradient| problem.evaluate(x, gradient, &mut work), &l1, stop));
     let model = problem.model(&minimum.x);
     Ok(Fitted { model, steps: minimum.steps, converged: minimum.converged })
 }
@@ -136,7 +139,7 @@ struct Scaling {
 }
 
 impl Scaling {
-    fn of(columns: &Columns, labels: &[f64], weights: &[f64], params: &Params) -> Self {
+    fn of(columns: &Columns<'_>, labels: &[f64], weights: &[f64], params: &Params) -> Self {
         let total: f64 = weights.iter().sum();
         let mean = |values: Vec<f64>| values.into_iter().map(|sum| sum / total).collect::<Vec<f64>>();
         let (squares, means) = (mean(columns.squares(weights)), mean(columns.sums(weights)));
@@ -188,7 +191,7 @@ impl Work {
 
 /// The function that is minimised. Its variables are, for each output, the scaled coefficients and the intercept.
 struct Problem<'a> {
-    columns: &'a Columns,
+    columns: &'a Columns<'a>,
     scaling: &'a Scaling,
     loss: Loss,
     intercept: bool,
@@ -202,7 +205,7 @@ struct Problem<'a> {
 
 impl<'a> Problem<'a> {
     fn new(
-        columns: &'a Columns,
+        columns: &'a Columns<'a>,
         labels: &[f64],
         weights: &[f64],
         params: &Params,

@@ -2,6 +2,8 @@
 //!
 //! Invariant: both halves have the same rows, every number is finite, and the places of a sparse row rise.
 
+use rayon::prelude::*;
+
 use crate::Error;
 
 /// Rows of `width()` numbers: the dense columns come first.
@@ -35,9 +37,14 @@ impl Sparse {
 
     /// The places and numbers of a row.
     pub fn row(&self, row: usize) -> impl Iterator<Item = (usize, f64)> {
+        let (places, values) = self.slices(row);
+        places.iter().map(|place| *place as usize).zip(values.iter().map(|number| f64::from(*number)))
+    }
+
+    /// The same as they are stored.
+    pub(crate) fn slices(&self, row: usize) -> (&[u32], &[f32]) {
         let range = self.offsets[row]..self.offsets[row + 1];
-        let places = self.indices[range.clone()].iter().map(|place| *place as usize);
-        places.zip(self.values[range].iter().map(|number| f64::from(*number)))
+        (&self.indices[range.clone()], &self.values[range])
     }
 
     fn check(&self, rows: usize) -> Result<(), Error> {
@@ -147,16 +154,35 @@ pub(crate) fn transposed(of: &Sparse, rows: usize) -> Sparse {
     for column in 0..of.width {
         offsets[column + 1] += offsets[column];
     }
-    let mut next = offsets.clone();
     let (mut values, mut indices) = (vec![0.0; of.values.len()], vec![0; of.values.len()]);
-    for row in 0..rows {
-        for at in of.offsets[row]..of.offsets[row + 1] {
-            let to = &mut next[of.indices[at] as usize];
-            values[*to] = of.values[at];
-            indices[*to] = row as u32;
-            *to += 1;
-        }
+    // Each task writes columns of its own, about as many numbers as the others.
+    let share = of.values.len().div_ceil(rayon::current_num_threads()).max(1);
+    let (mut tasks, mut rest, mut first) = (vec![], (&mut values[..], &mut indices[..]), 0);
+    while first < of.width {
+        let last =
+            offsets.partition_point(|offset| *offset < offsets[first] + share).clamp(first + 1, of.width);
+        let own = offsets[last] - offsets[first];
+        let ((values, more_values), (indices, more_indices)) =
+            (rest.0.split_at_mut(own), rest.1.split_at_mut(own));
+        rest = (more_values, more_indices);
+        tasks.push((first..last, values, indices));
+        first = last;
     }
+    tasks.into_par_iter().for_each(|(columns, values, indices)| {
+        let start = offsets[columns.start];
+        let mut next: Vec<usize> = offsets[columns.clone()].iter().map(|offset| offset - start).collect();
+        for row in 0..rows {
+            let (places, numbers) = of.slices(row);
+            let from = places.partition_point(|place| (*place as usize) < columns.start);
+            let own = places[from..].iter().zip(&numbers[from..]);
+            for (place, number) in own.take_while(|(place, _)| (**place as usize) < columns.end) {
+                let to = &mut next[*place as usize - columns.start];
+                values[*to] = *number;
+                indices[*to] = row as u32;
+                *to += 1;
+            }
+        }
+    });
     Sparse { width: rows, values, indices, offsets }
 }
 

@@ -300,7 +300,8 @@ pub const KINDS: &[Declaration] = &[
     },
     Declaration {
         kind: "linear",
-        version: 1,
+        // 2: sums go in lanes.
+        version: 2,
         summary: "fits logistic regression, ridge or elastic net on features and columns",
         draws: false,
         numeric: false,

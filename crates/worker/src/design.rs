@@ -155,22 +155,22 @@ impl std::fmt::Display for Layout {
 
 /// Sparse columns side by side.
 fn beside(data: &Dataset, columns: &[&Column], rows: &[u32]) -> Sparse {
-    enum Own {
+    enum Own<'a> {
         Category(Vec<i64>),
-        Vector(data::SparseBatch),
+        Vector(data::SparseRows<'a>),
     }
-    let own: Vec<(usize, Own)> = columns
+    let own: Vec<(usize, Own<'_>)> = columns
         .iter()
         .filter_map(|column| {
             let own = match data.category_batch(&column.name, rows) {
                 Some(codes) => Own::Category(codes),
-                None => Own::Vector(data.sparse_batch(&column.name, rows)?),
+                None => Own::Vector(data.sparse_rows(&column.name)?),
             };
             Some((column.width, own))
         })
         .collect();
     let mut sparse = Sparse { offsets: vec![0], ..Sparse::none(0) };
-    for at in 0..rows.len() {
+    for (at, row) in rows.iter().enumerate() {
         let mut start = 0;
         for (width, own) in &own {
             match own {
@@ -178,11 +178,10 @@ fn beside(data: &Dataset, columns: &[&Column], rows: &[u32]) -> Sparse {
                     sparse.indices.push((start + codes[at] as usize) as u32);
                     sparse.values.push(1.0);
                 }
-                Own::Vector(batch) => {
-                    let bounds = batch.offsets[at] as usize..batch.offsets[at + 1] as usize;
-                    let places = batch.indices[bounds.clone()].iter();
-                    sparse.indices.extend(places.map(|place| (start + *place as usize) as u32));
-                    sparse.values.extend_from_slice(&batch.values[bounds]);
+                Own::Vector(vectors) => {
+                    let (places, values) = vectors.row(*row);
+                    sparse.indices.extend(places.iter().map(|place| (start + *place as usize) as u32));
+                    sparse.values.extend_from_slice(values);
                 }
             }
             start += width;

@@ -4,6 +4,7 @@
 
 use rayon::prelude::*;
 
+use super::vectors::{dot, sparse_dot};
 use crate::matrix::transposed;
 use crate::{Matrix, Sparse};
 
@@ -11,19 +12,19 @@ use crate::{Matrix, Sparse};
 const BLOCK: usize = 1024;
 
 /// A matrix by columns and by rows; dense columns are shifted to mean 0 where that is wanted.
-pub(crate) struct Columns {
+pub(crate) struct Columns<'a> {
     rows: usize,
     /// Dense columns, one after another, `[dense width, rows]`.
     dense: Vec<f64>,
     /// What each dense column was lowered by; 0 where not shifted.
     pub(crate) means: Vec<f64>,
-    by_row: Sparse,
+    by_row: &'a Sparse,
     by_column: Sparse,
 }
 
-impl Columns {
+impl<'a> Columns<'a> {
     /// Means are weighted by the rows' `weights`.
-    pub(crate) fn new(matrix: &Matrix, weights: &[f64], shift: bool) -> Self {
+    pub(crate) fn new(matrix: &'a Matrix, weights: &[f64], shift: bool) -> Self {
         let (rows, width) = (matrix.rows(), matrix.dense_width());
         let mut dense = vec![0.0; rows * width];
         let mut means = vec![0.0; width];
@@ -39,8 +40,8 @@ impl Columns {
                 }
             });
         }
-        let by_row = matrix.sparse().clone();
-        let by_column = transposed(&by_row, rows);
+        let by_row = matrix.sparse();
+        let by_column = transposed(by_row, rows);
         Columns { rows, dense, means, by_row, by_column }
     }
 
@@ -59,7 +60,8 @@ impl Columns {
                 into.iter_mut().zip(column).for_each(|(into, x)| *into += factor * x);
             }
             for (row, into) in into.iter_mut().enumerate() {
-                *into += self.by_row.row(start + row).map(|(place, x)| x * of_sparse[place]).sum::<f64>();
+                let (places, values) = self.by_row.slices(start + row);
+                *into += sparse_dot(places, values, of_sparse);
             }
         });
     }
@@ -71,7 +73,8 @@ impl Columns {
             *into = dot(&self.dense[at * self.rows..(at + 1) * self.rows], vector);
         });
         of_sparse.par_iter_mut().with_min_len(64).enumerate().for_each(|(at, into)| {
-            *into = self.by_column.row(at).map(|(row, x)| x * vector[row]).sum();
+            let (rows, values) = self.by_column.slices(at);
+            *into = sparse_dot(rows, values, vector);
         });
     }
 
@@ -93,17 +96,4 @@ impl Columns {
         self.transposed_times(weights, &mut sums);
         sums
     }
-}
-
-/// Eight sums side by side, so that the processor need not wait for each.
-fn dot(a: &[f64], b: &[f64]) -> f64 {
-    let (a, a_rest) = a.as_chunks::<8>();
-    let (b, b_rest) = b.as_chunks::<8>();
-    let mut sums = [0.0; 8];
-    for (a, b) in a.iter().zip(b) {
-        for lane in 0..8 {
-            sums[lane] += a[lane] * b[lane];
-        }
-    }
-    sums.iter().sum::<f64>() + a_rest.iter().zip(b_rest).map(|(a, b)| a * b).sum::<f64>()
 }

@@ -4,6 +4,8 @@
 //! 1989), and with absolute values its orthant-wise form (Andrew and Gao, "Scalable training of L1-regularized
 //! log-linear models", 2007).
 
+use super::vectors::{add, dot};
+
 /// Pairs of steps and changes of the gradient that are remembered.
 const MEMORY: usize = 10;
 
@@ -51,7 +53,7 @@ pub(crate) fn minimise(
     let absolute = |x: &[f64]| x.iter().zip(l1).map(|(x, l1)| x.abs() * l1).sum::<f64>();
     let mut value = evaluate(&x, &mut gradient) + absolute(&x);
     let mut pairs: Vec<Pair> = vec![];
-    let (mut next, mut next_gradient) = (vec![0.0; size], vec![0.0; size]);
+    let (mut next, mut next_gradient, mut step) = (vec![0.0; size], vec![0.0; size], vec![0.0; size]);
     for steps in 0..stop.steps {
         let slope: Vec<f64> = (0..size).map(|i| pseudo(x[i], gradient[i], l1[i])).collect();
         if slope.iter().all(|slope| slope.abs() <= stop.gradient) {
@@ -73,8 +75,9 @@ pub(crate) fn minimise(
                 if l1[i] > 0.0 && next[i] * side < 0.0 {
                     next[i] = 0.0;
                 }
+                step[i] = next[i] - x[i];
             }
-            let promised: f64 = (0..size).map(|i| slope[i] * (next[i] - x[i])).sum();
+            let promised = dot(&slope, &step);
             let reached = evaluate(&next, &mut next_gradient) + absolute(&next);
             if reached <= value + DECREASE * promised && reached < value {
                 lowered = true;
@@ -91,14 +94,13 @@ pub(crate) fn minimise(
             pairs.clear();
             continue;
         }
-        let step: Vec<f64> = next.iter().zip(&x).map(|(next, x)| next - x).collect();
         let change: Vec<f64> = next_gradient.iter().zip(&gradient).map(|(next, old)| next - old).collect();
         let product = dot(&step, &change);
         if product > f64::EPSILON * dot(&change, &change) {
             if pairs.len() == MEMORY {
                 pairs.remove(0);
             }
-            pairs.push(Pair { step, change, product });
+            pairs.push(Pair { step: step.clone(), change, product });
         }
         std::mem::swap(&mut x, &mut next);
         std::mem::swap(&mut gradient, &mut next_gradient);
@@ -136,14 +138,6 @@ fn direction(slope: &[f64], pairs: &[Pair]) -> Vec<f64> {
     direction
 }
 
-fn dot(a: &[f64], b: &[f64]) -> f64 {
-    a.iter().zip(b).map(|(a, b)| a * b).sum()
-}
-
 fn norm(a: &[f64]) -> f64 {
     dot(a, a).sqrt()
-}
-
-fn add(to: &mut [f64], scale: f64, values: &[f64]) {
-    to.iter_mut().zip(values).for_each(|(to, value)| *to += scale * value);
 }
