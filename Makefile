@@ -23,7 +23,7 @@ PIPELINE := target/release/pipeline
 ROWS := target/release/examples/rows
 
 .DEFAULT_GOAL := help
-.PHONY: help quickstart build test lint deny libtorch libtorch-cuda bench bench-rows tables pictures flagship clean-store requirements data
+.PHONY: help quickstart build test lint deny libtorch libtorch-cuda bench bench-rows tables comments pictures flagship clean-store requirements data
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
@@ -61,12 +61,16 @@ libtorch-cuda: requirements ## Add libtorch's CUDA libraries (2.5 GB to download
 bench: data build $(ROWS) $(BENCH_SETUP) ## Measure against pandas, polars, PyTorch, scikit-learn: make bench DATA=folder
 	$(BENCH_PYTHON) benches/run.py --data-dir $(DATA) --pipeline $(PIPELINE) --rows $(ROWS)
 	$(BENCH_PYTHON) benches/hoisting.py --data-dir $(DATA) --pipeline $(PIPELINE)
+	$(BENCH_PYTHON) benches/tfidf.py --data-dir $(DATA) --pipeline $(PIPELINE)
 
 bench-rows: $(ROWS) $(BENCH_SETUP) ## Reading and splitting 1,000,000 rows against polars
 	$(BENCH_PYTHON) benches/run.py --rows $(ROWS) --only-rows
 
 tables: data build $(BENCH_SETUP) ## Text with columns beside scikit-learn, CatBoost and PyTorch: make tables DATA=folder
 	$(BENCH_PYTHON) benches/tables.py --data-dir $(DATA) --pipeline $(PIPELINE)
+
+comments: data build $(BENCH_SETUP) ## Sentences beside PyTorch and scikit-learn: make comments DATA=folder
+	$(BENCH_PYTHON) benches/comments.py --data-dir $(DATA) --pipeline $(PIPELINE)
 
 pictures: data build $(BENCH_SETUP) ## Pictures beside PyTorch and torchvision: make pictures DATA=folder WEIGHTS=folder
 	$(BENCH_PYTHON) crates/cli/tests/it/backbones.py
@@ -97,6 +101,7 @@ requirements:
 
 bench flagship: FILES := imdb.csv hotel-reviews.csv
 pictures: FILES := cats-dogs.zip fashion-mnist-1000.csv pictures
+comments: FILES := comments.txt glove.6B.50d.5k.txt
 tables: FILES := clothing-reviews.csv drug-reviews-train.tsv drug-reviews-test.tsv hotel-opinions.csv
 
 data:

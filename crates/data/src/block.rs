@@ -57,9 +57,14 @@ impl Sparse {
 
     /// The places and numbers of a row.
     pub(crate) fn row(&self, row: usize) -> impl Iterator<Item = (usize, f64)> {
-        let range = self.offsets[row] as usize..self.offsets[row + 1] as usize;
-        let places = self.indices[range.clone()].iter().map(|place| *place as usize);
-        places.zip(self.values[range].iter().map(|number| f64::from(*number)))
+        let (places, numbers) = self.slices(row);
+        places.iter().map(|place| *place as usize).zip(numbers.iter().map(|number| f64::from(*number)))
+    }
+
+    /// The same as they are stored.
+    pub(crate) fn slices(&self, row: usize) -> (&[i32], &[f32]) {
+        let own = self.offsets[row] as usize..self.offsets[row + 1] as usize;
+        (&self.indices[own.clone()], &self.values[own])
     }
 }
 
@@ -70,6 +75,15 @@ pub(crate) struct Pieces {
     pub(crate) indices: Vec<i32>,
     /// Where each row ends.
     pub(crate) ends: Vec<usize>,
+}
+
+impl Pieces {
+    /// Adds a row.
+    pub(crate) fn push(&mut self, (places, numbers): (&[i32], &[f32])) {
+        self.indices.extend_from_slice(places);
+        self.values.extend_from_slice(numbers);
+        self.ends.push(self.values.len());
+    }
 }
 
 impl Block {

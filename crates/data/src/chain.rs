@@ -65,9 +65,9 @@ impl<'a> Cells<'a> {
 /// The label that target means are made of, with its number of classes: that of all rows of the table.
 pub(crate) type Label<'a> = Option<(&'a Labels, usize)>;
 
-/// What the first step on numbers gave the training rows where that is not what it gives to other rows: the rows of
-/// the table, and their numbers.
-pub(crate) type OwnRows = Option<(Vec<usize>, Dense)>;
+/// What the first step on numbers gave the training rows, where that is not what it gives to other rows or is dear to
+/// make again: the rows of the table, and their numbers.
+pub(crate) type OwnRows = Option<(Vec<usize>, Block)>;
 
 /// A checked chain.
 pub(crate) struct Chain<'a> {
@@ -286,8 +286,8 @@ impl<'a> Chain<'a> {
                 // The numbers of the training rows are made here only where a later step learns from them.
                 let mut block = match (&own, tail.is_empty()) {
                     (_, true) => None,
-                    (Some(own), false) => Some(Block::Dense(own.clone())),
-                    (None, false) => Some(self.head(head, &of_head, cells)?),
+                    (Some(own), false) => Some(own.clone()),
+                    (None, false) => Some(self.head(head, &of_head, cells, &None)?),
                 };
                 let mut learnt = vec![of_head];
                 for step in *tail {
@@ -309,7 +309,7 @@ impl<'a> Chain<'a> {
         head: &Head<'_>,
         cells: Cells<'_>,
         label: Label<'_>,
-    ) -> Result<(Learnt, Option<Dense>), Error> {
+    ) -> Result<(Learnt, Option<Block>), Error> {
         let categories = || -> Vec<String> { cells.counts().into_keys().collect() };
         Ok(match head {
             Head::Number(_) | Head::Date(..) => (Learnt::Nothing, None),
@@ -321,30 +321,35 @@ impl<'a> Chain<'a> {
                 let codes: Vec<usize> = (0..cells.len()).map(code).collect();
                 let rows: Vec<usize> = (0..cells.len()).map(|at| cells.row(at)).collect();
                 let (means, own) = Means::learn(target, categories, &codes, label, &rows);
-                (Learnt::Means(means), Some(own))
+                (Learnt::Means(means), Some(Block::Dense(own)))
             }
             Head::NaiveBayes { tokenizer, limit, count, bayes } => {
                 let Some(label) = label else { return Err(Error::NoLabel) };
                 let cutter = Cutter { tokenizer, limit: *limit, n_grams: count.n_grams };
                 let nothing = |_| Error::NothingToLearn { column: self.name.into(), step: "naive-bayes" };
-                let terms = Terms::learn(count, None, &cutter, &cells).map_err(nothing)?;
-                let words = terms.apply(count, None, &cutter, &cells);
+                let (terms, words) = Terms::learn(count, None, &cutter, &cells).map_err(nothing)?;
                 let rows: Vec<usize> = (0..cells.len()).map(|at| cells.row(at)).collect();
                 let (evidence, own) = Evidence::learn(bayes, terms, &words, label, &rows)?;
-                (Learnt::Evidence(evidence), Some(own))
+                (Learnt::Evidence(evidence), Some(Block::Dense(own)))
             }
             Head::Terms { tokenizer, limit, count, tf_idf } => {
                 let cutter = Cutter { tokenizer, limit: *limit, n_grams: count.n_grams };
-                let terms = Terms::learn(count, *tf_idf, &cutter, &cells);
                 let step = if tf_idf.is_some() { "tf-idf" } else { "count" };
                 let nothing = |_| Error::NothingToLearn { column: self.name.into(), step };
-                (Learnt::Terms(terms.map_err(nothing)?), None)
+                let (terms, own) = Terms::learn(count, *tf_idf, &cutter, &cells).map_err(nothing)?;
+                (Learnt::Terms(terms), Some(Block::Sparse(own)))
             }
         })
     }
 
-    /// The numbers that the first step on them makes of cells.
-    fn head(&self, head: &Head<'_>, learnt: &Learnt, cells: Cells<'_>) -> Result<Block, Error> {
+    /// The numbers that the first step on them makes of cells; `own` are those that the fit gave some of the rows.
+    fn head(
+        &self,
+        head: &Head<'_>,
+        learnt: &Learnt,
+        cells: Cells<'_>,
+        own: &OwnRows,
+    ) -> Result<Block, Error> {
         // What cannot be read is infinite, which no number that can be is.
         const BAD: f64 = f64::INFINITY;
         let read = |width: usize, of: &(dyn Fn(&str, &mut [f64]) + Sync)| {
@@ -357,7 +362,7 @@ impl<'a> Chain<'a> {
             });
             Dense { width, values }
         };
-        Ok(match (head, learnt) {
+        let mut block = match (head, learnt) {
             (Head::Number(missing), Learnt::Nothing) => {
                 let dense = read(1, &|cell, into| {
                     into[0] = match cell.trim() {
@@ -414,14 +419,25 @@ impl<'a> Chain<'a> {
             })),
             (Head::NaiveBayes { tokenizer, limit, count, .. }, Learnt::Evidence(evidence)) => {
                 let cutter = Cutter { tokenizer, limit: *limit, n_grams: count.n_grams };
-                Block::Dense(evidence.apply(&evidence.terms().apply(count, None, &cutter, &cells)))
+                Block::Dense(evidence.apply(&evidence.terms().apply(count, None, &cutter, &cells, None)))
             }
             (Head::Terms { tokenizer, limit, count, tf_idf }, Learnt::Terms(terms)) => {
                 let cutter = Cutter { tokenizer, limit: *limit, n_grams: count.n_grams };
-                Block::Sparse(terms.apply(count, *tf_idf, &cutter, &cells))
+                let known = match own {
+                    Some((rows, Block::Sparse(vectors))) => Some((rows.as_slice(), vectors)),
+                    _ => None,
+                };
+                Block::Sparse(terms.apply(count, *tf_idf, &cutter, &cells, known))
             }
             _ => return Err(self.foreign()),
-        })
+        };
+        if let (Block::Dense(block), Some((rows, Block::Dense(own)))) = (&mut block, own) {
+            let width = own.width;
+            for (from, row) in own.values.chunks(width).zip(rows) {
+                block.values[row * width..(row + 1) * width].copy_from_slice(from);
+            }
+        }
+        Ok(block)
     }
 
     /// The rows of a table encoded. `own` is what the fit gave rows of the same table.
@@ -478,13 +494,7 @@ impl<'a> Chain<'a> {
             (End::Block(head, tail), Fitted::Numbers(LearntSteps(learnt)))
                 if learnt.len() == tail.len() + 1 =>
             {
-                let mut block = self.head(head, &learnt[0], cells)?;
-                if let (Block::Dense(block), Some((rows, own))) = (&mut block, own) {
-                    let width = own.width;
-                    for (from, row) in own.values.chunks(width).zip(rows) {
-                        block.values[row * width..(row + 1) * width].copy_from_slice(from);
-                    }
-                }
+                let mut block = self.head(head, &learnt[0], cells, own)?;
                 for (step, learnt) in tail.iter().zip(&learnt[1..]) {
                     block =
                         apply(step, learnt, block).map_err(|trouble| self.trouble(trouble, step, cells))?;

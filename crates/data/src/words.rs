@@ -50,6 +50,20 @@ impl<V: Copy> Words<V> {
     pub(crate) fn len(&self) -> usize {
         self.short.len() + self.long.len()
     }
+
+    /// The same words with other values.
+    pub(crate) fn map<W>(&self, of: impl Fn(V) -> W) -> Words<W> {
+        Words {
+            short: self.short.iter().map(|(key, value)| (*key, of(*value))).collect(),
+            long: self.long.iter().map(|(word, value)| (word.clone(), of(*value))).collect(),
+        }
+    }
+
+    /// The values of all words in no order, each with the value that the word has in another map.
+    pub(crate) fn beside<W: Copy>(&self, other: &Words<W>) -> impl Iterator<Item = (V, Option<W>)> {
+        let short = self.short.iter().map(|(key, value)| (*value, other.short.get(key).copied()));
+        short.chain(self.long.iter().map(|(word, value)| (*value, other.long.get(word).copied())))
+    }
 }
 
 impl<V: Copy> FromIterator<(Box<str>, V)> for Words<V> {

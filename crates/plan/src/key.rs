@@ -4,7 +4,8 @@
 //! - the stage's name and the names of its inputs: equal work is shared whatever it is called, and the inputs'
 //!   content stands in for their names;
 //! - the seed, for kinds that draw nothing at random: a new seed must not rerun them;
-//! - the numerics class, for kinds that compute without libtorch: their bytes are the same on every machine;
+//! - the numerics class, for stages that compute without libtorch, such as all on heads: their bytes are the same on
+//!   every machine;
 //! - the rows of a batch that `batch.size = "auto"` finds on a GPU: they follow from the params, the data and the
 //!   GPU's model, which the numerics class names, as long as its memory is free; what was found is in the result's
 //!   summary and in the checkpoint;

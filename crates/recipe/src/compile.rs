@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use data::Source;
-use plan::{Diagnostic, Extent, Input, Origin, Place, Plan, Port, Segment, Stage, Variant};
-use stages::{Context, Fact, Outside, Params, Reference, SourceFact};
+use plan::{ArtifactKind, Diagnostic, Extent, Input, Origin, Place, Plan, Port, Segment, Stage, Variant};
+use stages::{Context, Fact, Numeric, Outside, Params, Reference, SourceFact};
 use store::Store;
 
 use crate::hoist::hoist;
@@ -339,28 +339,35 @@ pub(crate) fn planned(
         Some(stages::Extent { epochs, way, bound }) => Some(Extent { epochs, way: document(&way)?, bound }),
         None => None,
     };
+    let mut has_network = false;
     let inputs: Option<Vec<Input>> = references
         .iter()
         .map(|reference| {
             let origin = if reference.accepts.is_empty() {
                 Origin::Source(reference.name.clone())
             } else {
-                let port = references::output(reference, facts.get(&reference.name)?)?;
-                Origin::Stage { stage: reference.name.clone(), port: port.to_owned() }
+                let (port, fact) = references::output(reference, facts.get(&reference.name)?)?;
+                has_network |= fact.kind() == ArtifactKind::Network;
+                Origin::Stage { stage: reference.name.clone(), port: (*port).to_owned() }
             };
             Some(Input { port: reference.port.to_owned(), origin })
         })
         .collect();
+    let inputs = inputs?;
     let outputs = facts.get(name)?.iter();
     Some(Stage {
         name: name.to_owned(),
         kind: declaration.kind.to_owned(),
         version: declaration.version,
         params: document(params)?,
-        inputs: inputs?,
+        inputs,
         outputs: outputs.map(|(port, fact)| Port { name: (*port).to_owned(), kind: fact.kind() }).collect(),
         seed: declaration.draws.then(|| params.stage().seed().unwrap_or(seed)),
-        numeric: declaration.numeric,
+        numeric: match declaration.numeric {
+            Numeric::Always => true,
+            Numeric::OfNetworks => has_network,
+            Numeric::Never => false,
+        },
         extent,
         note: None,
     })

@@ -126,8 +126,11 @@ pub(crate) fn check_kind(
 }
 
 /// The port of a stage that a reference to it means: the first of a kind that fits.
-pub(crate) fn output(reference: &Reference, outputs: &[(&'static str, Fact)]) -> Option<&'static str> {
-    outputs.iter().find(|(_, fact)| reference.accepts.contains(&fact.kind())).map(|(port, _)| *port)
+pub(crate) fn output<'a>(
+    reference: &Reference,
+    outputs: &'a [(&'static str, Fact)],
+) -> Option<&'a (&'static str, Fact)> {
+    outputs.iter().find(|(_, fact)| reference.accepts.contains(&fact.kind()))
 }
 
 /// Stages in an order in which each comes after those it needs, and otherwise as in `names`; stages in a circle are

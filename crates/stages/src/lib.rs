@@ -93,7 +93,9 @@ pub use schedule::{
 };
 pub use stopping::EarlyStopping;
 pub use subnet::LoadSubnet;
-pub use table::{Declaration, Extent, KINDS, Names, OutsidePath, Params, Reference, Stage, declaration};
+pub use table::{
+    Declaration, Extent, KINDS, Names, Numeric, OutsidePath, Params, Reference, Stage, declaration,
+};
 pub use target::Target;
 pub use train::Train;
 pub use training::{Batch, BatchSize, Fitting, Training};

@@ -123,15 +123,31 @@ fn write_coefficients(
     };
     let intercept: Vec<String> = line("(intercept)", &|output| model.intercepts()[output]);
     let lines = order.iter().map(|(at, _)| line(&names[*at], &|output| model.coefficients(output)[*at]));
-    write_csv(folder, "coefficients.csv", &header, std::iter::once(intercept).chain(lines))?;
-    if order.is_empty() {
+    let lines = std::iter::once(intercept).chain(lines);
+    let largest = &order[..order.len().min(DRAWN)];
+    let (written, drawn) = rayon::join(
+        || write_csv(folder, "coefficients.csv", &header, lines),
+        || draw(folder, model, names, &header, largest),
+    );
+    written.and(drawn)
+}
+
+/// A picture of the largest coefficients.
+fn draw(
+    folder: &std::path::Path,
+    model: &Model,
+    names: &[String],
+    header: &[String],
+    largest: &[(usize, f64)],
+) -> Result<(), StageError> {
+    if largest.is_empty() {
         return Ok(());
     }
-    order.truncate(DRAWN);
-    let named: Vec<String> = order.iter().map(|(at, _)| names[*at].clone()).collect();
+    let outputs = model.outputs();
+    let named: Vec<String> = largest.iter().map(|(at, _)| names[*at].clone()).collect();
     let series: Vec<(String, Vec<f64>)> = (0..outputs.min(PANELS))
         .map(|output| {
-            let of = order.iter().map(|(at, _)| model.coefficients(output)[*at]).collect();
+            let of = largest.iter().map(|(at, _)| model.coefficients(output)[*at]).collect();
             (if outputs == 1 { String::new() } else { header[output + 1].clone() }, of)
         })
         .collect();

@@ -71,8 +71,9 @@ pub(crate) fn run(params: &Preprocess, task: &Task, report: Report<'_>) -> Resul
     let encoded = encoded.with_source_rows(&numbers);
     step(report, "write", 2);
 
-    let json = fitted.to_json().or_stage()?;
-    encoded.write(&folder).or_stage()?;
+    let (json, written) = rayon::join(|| fitted.to_json(), || encoded.write(&folder));
+    let json = json.or_stage()?;
+    written.or_stage()?;
     if has_pictures {
         write_samples(&folder, &data::Dataset::open(&folder).or_stage()?)?;
     }
