@@ -9,7 +9,6 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::error::Error;
 use crate::part::Part;
 use crate::spool::Pictures;
 use crate::step::Step;
@@ -50,7 +49,7 @@ pub enum RowGroup {
 pub struct Leaks {
     /// Pairs of groups that share rows, what most depends on first.
     pub pairs: Vec<Leak>,
-    /// Rows of each group that were taken out for it.
+    /// Rows of each group that were left out for it.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub dropped: BTreeMap<RowGroup, u64>,
 }
@@ -121,13 +120,14 @@ pub struct LeakRows<'a> {
 pub struct Found {
     /// The numbers and examples.
     pub leaks: Leaks,
-    /// Rows of train and valid that are like one of a later part, in order.
-    pub leaking: Vec<usize>,
+    /// Rows that are to be left out so that nothing leaks, in order: those of train and valid that are like one of a later
+    /// part, and those that are like one that was fitted on.
+    pub left_out: Vec<usize>,
 }
 
 impl RowGroup {
     /// The group of rows of a part.
-    fn of(part: Option<Part>) -> Self {
+    pub fn of(part: Option<Part>) -> Self {
         match part {
             Some(Part::Train) => Self::Train,
             Some(Part::Valid) => Self::Valid,
@@ -142,6 +142,17 @@ impl RowGroup {
     /// Its place in a set of groups.
     fn bit(self) -> u8 {
         1 << self as u8
+    }
+
+    /// What stands before `rows`.
+    pub fn prefix(self) -> &'static str {
+        match self {
+            Self::Fitted => "fitted ",
+            Self::Train => "train ",
+            Self::Valid => "valid ",
+            Self::Test => "test ",
+            Self::All => "",
+        }
     }
 
     /// `train`, or what else the rows are called.
@@ -169,8 +180,8 @@ const PAIRS: [(RowGroup, RowGroup); 6] = [
 impl fmt::Display for Leak {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let share = 100.0 * (self.same + self.near) as f64 / self.rows.max(1) as f64;
-        let of = if self.of == RowGroup::All { String::new() } else { format!("{} ", self.of.name()) };
-        write!(f, "{} of {} {of}rows ({share:.2} %)", self.same + self.near, self.rows)?;
+        let (like, of) = (self.same + self.near, self.of.prefix());
+        write!(f, "{like} of {} {of}rows ({share:.2} %)", self.rows)?;
         match self.among {
             RowGroup::Fitted => f.write_str(" are among the rows that `fitted` learnt from")?,
             among => write!(f, " are in {} too", among.name())?,
@@ -184,7 +195,7 @@ impl fmt::Display for Leak {
 impl fmt::Display for Leaks {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if !self.dropped.is_empty() {
-            let dropped = self.dropped.iter().map(|(group, rows)| format!("{rows} {} rows", group.name()));
+            let dropped = self.dropped.iter().map(|(group, rows)| format!("{rows} {}rows", group.prefix()));
             write!(f, "dropped {}: ", dropped.collect::<Vec<_>>().join(" and "))?;
         }
         let sentences: Vec<String> = self.pairs.iter().map(ToString::to_string).collect();
@@ -203,22 +214,19 @@ pub fn tells_rows_apart<'a>(mut chains: impl Iterator<Item = &'a Vec<Step>>) -> 
 /// Jaccard similarity of at least [`NEAR`]: the shingles of three words of their texts, and each other cell. Of rows with
 /// texts and no pictures, those without a word are left out. `fitted` are the rows of another source that the transform
 /// was fitted on.
-///
-/// # Errors
-/// When a table lacks a column of the chains.
 pub fn leaks<'a>(
     own: &LeakRows<'a>,
     fitted: Option<&LeakRows<'a>>,
     chains: impl Iterator<Item = (&'a String, &'a Vec<Step>)>,
-) -> Result<Found, Error> {
-    let search = Search::new(own, fitted, chains)?;
+) -> Found {
+    let search = Search::new(own, fitted, chains);
     let sizes = search.sizes();
     let size = |group: RowGroup| sizes[group as usize];
     let pairs = PAIRS.into_iter().filter(|(of, among)| size(*of) > 0 && size(*among) > 0);
     let pairs: Vec<(RowGroup, RowGroup)> = pairs.collect();
     let mut found = Found::default();
     if pairs.is_empty() {
-        return Ok(found);
+        return found;
     }
     let rows = search.compare(&pairs);
     for (of, among) in pairs {
@@ -226,16 +234,15 @@ pub fn leaks<'a>(
         if likes.is_empty() {
             continue;
         }
-        for (content, _) in rows.like(among, of) {
-            found
-                .leaking
-                .extend(rows.of(content, among).filter(|doc| doc.is_own()).map(|doc| doc.row as usize));
+        let (out, other) = if among == RowGroup::Fitted { (of, among) } else { (among, of) };
+        for (content, _) in rows.like(out, other) {
+            found.left_out.extend(rows.of(content, out).map(|doc| doc.row as usize));
         }
         found.leaks.pairs.push(leak(&search, &rows, (of, among), &likes, size(of)));
     }
-    found.leaking.sort_unstable();
-    found.leaking.dedup();
-    Ok(found)
+    found.left_out.sort_unstable();
+    found.left_out.dedup();
+    found
 }
 
 /// What is told of two groups, of which the first is `size` rows.

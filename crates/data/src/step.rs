@@ -576,6 +576,11 @@ impl Step {
         }
     }
 
+    /// Whether the step cuts a text into tokens.
+    pub fn reads_text(&self) -> bool {
+        matches!(self, Self::Tokenize(_) | Self::Tokenizer(_))
+    }
+
     /// The step as a fitted transform keeps it: what a file holds is kept beside it, and where the file lay is not.
     pub(crate) fn without_files(&self) -> Self {
         match self {

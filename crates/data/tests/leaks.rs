@@ -23,7 +23,7 @@ fn found(rows: &[[String; 3]], labels: &[String]) -> Found {
     let own = LeakRows { table: &table, parts: &parts, pictures: None, labels };
     let inputs = r#"{"text":[{"tokenize":"punctuation"},{"index":{}}],"kind":["category"]}"#;
     let chains: BTreeMap<String, Vec<Step>> = serde_json::from_str(inputs).unwrap();
-    leaks(&own, None, chains.iter()).unwrap()
+    leaks(&own, None, chains.iter())
 }
 
 fn write(path: &Path, rows: &[[String; 3]]) {
@@ -53,7 +53,7 @@ fn as_many_rows_are_alike_as_every_pair_says() {
         );
     }
     let leaking: Vec<usize> = serde_json::from_value(expected["leaking"].clone()).unwrap();
-    assert_eq!(found.leaking, leaking);
+    assert_eq!(found.left_out, leaking);
 }
 
 #[test]
@@ -93,7 +93,7 @@ fn examples_show_rows_of_other_labels_first_and_both_kinds() {
     assert_eq!((near.row.row, near.like.row, near.similarity), (3, 2, Some(21.0 / 22.0)));
     assert_eq!(near.row.text, "a long walk along the river before the rain came down on all…");
     assert_eq!(near.like.label.as_deref(), Some("b"));
-    assert_eq!(found.leaking, [0, 2, 4]);
+    assert_eq!(found.left_out, [0, 2, 4]);
 }
 
 #[test]

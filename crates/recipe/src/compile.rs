@@ -99,7 +99,7 @@ impl Checker<'_> {
         let seed = root.get("seed").and_then(|node| node.to_json().as_u64()).unwrap_or_default();
         self.diagnostics.extend(recipe.diagnostics);
         let declared = self.declared_sources();
-        let params = self.decoded_stages();
+        let params = learnt(self.decoded_stages());
         if !self.loaded.syntax.is_empty() {
             return None;
         }
@@ -298,6 +298,18 @@ impl Checker<'_> {
         }
         facts
     }
+}
+
+/// The stages with what they have to know of others.
+fn learnt(params: BTreeMap<String, Params>) -> BTreeMap<String, Params> {
+    let with = |(name, stage): (&String, &Params)| {
+        let stage = match stage {
+            Params::Preprocess(stage) => Params::Preprocess(stage.clone().with_learnt(&params)),
+            other => other.clone(),
+        };
+        (name.clone(), stage)
+    };
+    params.iter().map(with).collect()
 }
 
 /// Inputs as a check sees them.

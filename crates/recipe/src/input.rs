@@ -169,6 +169,7 @@ impl Rewrite<'_> {
             columns: BTreeMap::new(),
             group: vec![],
             on_leak: None,
+            learnt: None,
         };
         self.params.insert(name.clone(), Params::Preprocess(encoded));
         self.new.push(name.clone());

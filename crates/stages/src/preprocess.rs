@@ -11,6 +11,7 @@ use crate::check::{Context, Outside, SourceFact};
 use crate::fact::{DatasetFact, Fact};
 use crate::group::Group;
 use crate::label::Labels;
+use crate::learnt::Learnt;
 use crate::rows::RowSet;
 use crate::table::{OutsidePath, Params, Reference, Stage};
 
@@ -52,12 +53,16 @@ pub struct Preprocess {
     /// picture is among the columns, else `"ignore"`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub on_leak: Option<OnLeak>,
+    /// Where the rows lie that `fitted` learnt from, if they are to be compared with these.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(skip)]
+    pub learnt: Option<Learnt>,
 }
 
-/// What happens where the valid or test part has rows that an earlier part has too. Rows are the same where the cells of
-/// all encoded columns are equal before any step (of pictures: what they are decoded to); texts also count where they
-/// are nearly the same: the sets of their shingles of three words, and of the other cells, are alike to at least 0.8
-/// (Jaccard).
+/// What happens where the valid or test part has rows that an earlier part has too, or that the rows of another source
+/// had which `fitted` learnt from. Rows are the same where the cells of all encoded columns are equal before any step (of
+/// pictures: what they are decoded to); texts also count where they are nearly the same: the sets of their shingles of
+/// three words, and of the other cells, are alike to at least 0.8 (Jaccard).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum OnLeak {
@@ -65,7 +70,8 @@ pub enum OnLeak {
     Warn,
     /// The stage fails.
     Fail,
-    /// Such rows of train are left out, and those of valid that test has: what is measured on stays as it is.
+    /// Such rows of train are left out, and those of valid that test has: what is measured on stays as it is. What
+    /// `fitted` learnt cannot be undone: rows of valid and test that it learnt from are left out themselves.
     Drop,
     /// Nobody looks for them.
     Ignore,
@@ -154,7 +160,11 @@ impl Stage for Preprocess {
         let fitted =
             self.fitted.iter().map(|name| Reference::new("fitted", name, &[ArtifactKind::Transform]));
         let outside = self.outside().into_iter().take(1).map(|of| Reference::new("path", of.path, &[]));
-        std::iter::once(Reference::new("data", &self.data, &[])).chain(fitted).chain(outside).collect()
+        let key = ("fitted", None);
+        let learnt = self.learnt.iter().map(|learnt| &learnt.data).cloned();
+        let learnt = learnt.map(|name| Reference { port: "learnt", key, name, accepts: &[] });
+        let data = std::iter::once(Reference::new("data", &self.data, &[]));
+        data.chain(fitted).chain(outside).chain(learnt).collect()
     }
 
     fn outside(&self) -> Vec<OutsidePath<'_>> {
@@ -233,7 +243,7 @@ impl Preprocess {
     /// Reports a question about parts that are not there.
     fn check_leaks(&self, parts: &[Part], context: &mut Context<'_>) {
         let asks = self.on_leak.is_some_and(|on_leak| on_leak != OnLeak::Ignore);
-        if asks && parts.len() < 2 {
+        if asks && parts.len() < 2 && self.learnt.is_none() {
             let message = format!("`{}` has no two parts that could share rows", self.data);
             let hint = "give the source a `split`, or leave `on-leak` out";
             context.report(Diagnostic::new("nothing-leaks", context.place("on-leak"), message).hint(hint));

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use data::{Found, LEAKS_FILE, LeakRows, Likeness, Part, RowGroup, Step};
-use plan::{Blame, Location, Progress, StageError};
+use data::{Found, LEAKS_FILE, Leak, LeakRows, Likeness, Part, RowGroup, Shown, Step};
+use plan::{Blame, Progress, StageError};
 use stages::OnLeak;
 
 use crate::Report;
@@ -23,6 +23,23 @@ pub(crate) struct Rows {
     pub(crate) pictures: Option<data::Pictures>,
     /// Of each row, which it was in the source.
     pub(crate) numbers: Vec<usize>,
+}
+
+/// Rows of another source that the transform was fitted on.
+pub(crate) struct Learnt {
+    pub(crate) table: data::Table,
+    pub(crate) parts: Vec<Option<Part>>,
+    /// Columns of its labels.
+    pub(crate) labels: Vec<String>,
+}
+
+/// What rows are compared by.
+pub(crate) struct Comparison<'a> {
+    pub(crate) on_leak: Option<OnLeak>,
+    pub(crate) chains: &'a Chains<'a>,
+    /// Columns of the labels.
+    pub(crate) labels: &'a [String],
+    pub(crate) learnt: Option<Learnt>,
 }
 
 /// How the columns are encoded.
@@ -47,109 +64,103 @@ impl Rows {
     /// Does what is to be done where parts share rows, and writes down what was found.
     pub(crate) fn check_leaks(
         &mut self,
-        on_leak: Option<OnLeak>,
-        chains: &Chains<'_>,
-        labels: &[String],
+        by: Comparison<'_>,
         folder: &Path,
         report: Report<'_>,
     ) -> Result<(), StageError> {
-        let by_default = data::tells_rows_apart(chains.values().copied());
-        let on_leak = on_leak.unwrap_or(if by_default { OnLeak::Warn } else { OnLeak::Ignore });
+        let chains = by.chains.iter().map(|(name, steps)| (*name, *steps));
+        let by_default = data::tells_rows_apart(by.chains.values().copied());
+        let on_leak = by.on_leak.unwrap_or(if by_default { OnLeak::Warn } else { OnLeak::Ignore });
         if on_leak == OnLeak::Ignore {
             return Ok(());
         }
         let (table, parts, pictures) = (&self.table, self.parts.as_slice(), self.pictures.as_ref());
-        let own = LeakRows { table, parts, pictures, labels };
-        let mut found =
-            data::leaks(&own, None, chains.iter().map(|(name, steps)| (*name, *steps))).or_stage()?;
+        let own = LeakRows { table, parts, pictures, labels: by.labels };
+        let learnt = by.learnt.as_ref();
+        let learnt_rows =
+            learnt.map(|Learnt { table, parts, labels }| LeakRows { table, parts, pictures: None, labels });
+        let mut found = data::leaks(&own, learnt_rows.as_ref(), chains);
         if found.leaks.pairs.is_empty() {
             return Ok(());
         }
+        let examples = self.examples(&found, learnt)?;
         if on_leak == OnLeak::Fail {
-            return Err(self.failure(&found)?);
+            return Err(failure(&found, &examples));
         }
-        let examples = self.examples(&found)?;
+        self.number(&mut found);
         if on_leak == OnLeak::Drop {
             let kept = self.without(&mut found)?;
-            report(Progress::Note { text: found.leaks.to_string() });
-            self.number(&mut found);
             self.keep(&kept);
+            report(Progress::Note { text: found.leaks.to_string() });
         } else {
-            let advice = "on-leak = \"drop\" leaves the earlier ones out";
+            let advice = "on-leak = \"drop\" leaves out what leaks";
             report(Progress::Warning { text: format!("{} ({advice})", found.leaks) });
-            self.number(&mut found);
         }
         examples.into_iter().for_each(|text| report(Progress::Note { text }));
         write_json(folder, LEAKS_FILE, &found.leaks)
     }
 
-    /// The rows that are left without those of train and valid that leak; counts these.
+    /// The rows that are left without those that are to be left out; counts these.
     fn without(&self, found: &mut Found) -> Result<Vec<usize>, StageError> {
-        let leaks = |row: &usize| found.leaking.binary_search(row).is_ok();
-        let kept: Vec<usize> = (0..self.parts.len()).filter(|row| !leaks(row)).collect();
-        for (group, part) in [(RowGroup::Train, Part::Train), (RowGroup::Valid, Part::Valid)] {
-            let has = |rows: &[usize]| rows.iter().filter(|row| self.parts[**row] == Some(part)).count();
-            let dropped = has(&found.leaking);
-            if dropped > 0 && has(&kept) == 0 {
-                let name = part.name();
-                let message = format!(
-                    "every {name} row is in a later part too, so none would be left: {}",
-                    found.leaks
-                );
+        let is_out = |row: &usize| found.left_out.binary_search(row).is_ok();
+        let kept: Vec<usize> = (0..self.parts.len()).filter(|row| !is_out(row)).collect();
+        for part in [Some(Part::Train), Some(Part::Valid), Some(Part::Test), None] {
+            let count = |rows: &[usize]| rows.iter().filter(|row| self.parts[**row] == part).count();
+            let (group, out) = (RowGroup::of(part), count(&found.left_out));
+            if out > 0 && count(&kept) == 0 {
+                let message =
+                    format!("all {}rows leak, so none would be left: {}", group.prefix(), found.leaks);
                 let hint = "split the source otherwise, or say on-leak = \"warn\"";
                 return Err(StageError::new(Blame::Input, message).hint(hint));
             }
-            if dropped > 0 {
-                found.leaks.dropped.insert(group, dropped as u64);
+            if out > 0 {
+                found.leaks.dropped.insert(group, out as u64);
             }
         }
         Ok(kept)
     }
 
-    /// Names the rows of examples as the source counts them.
+    /// Names the own rows of examples as the source counts them.
     fn number(&self, found: &mut Found) {
-        for example in found.leaks.pairs.iter_mut().flat_map(|leak| &mut leak.examples) {
-            for shown in [&mut example.row, &mut example.like] {
-                shown.row = self.numbers[shown.row as usize] as u64;
+        for leak in &mut found.leaks.pairs {
+            let own = leak.among != RowGroup::Fitted;
+            for example in &mut leak.examples {
+                let like = Some(&mut example.like).filter(|_| own);
+                for shown in [Some(&mut example.row), like].into_iter().flatten() {
+                    shown.row = self.numbers[shown.row as usize] as u64;
+                }
             }
         }
     }
 
-    /// Where a row is.
-    fn location(&self, row: u64) -> Result<Location, StageError> {
-        let place = self.table.place(row as usize, 0).or_stage()?;
-        Ok(Location { file: place.path, line: place.line, column: 0 })
-    }
-
-    fn failure(&self, found: &Found) -> Result<StageError, StageError> {
-        let mut message = found.leaks.to_string();
-        if let Some(example) = self.examples(found)?.first() {
-            message += &format!("; for example {example}");
-        }
-        let hint = "on-leak = \"drop\" leaves such rows out of train, and out of valid where test has them; \
-                    \"warn\" goes on with all";
-        Ok(StageError::new(Blame::Input, message).hint(hint))
-    }
-
     /// Some of what was found, of each pair of groups some, each in a line.
-    fn examples(&self, found: &Found) -> Result<Vec<String>, StageError> {
+    fn examples(&self, found: &Found, learnt: Option<&Learnt>) -> Result<Vec<String>, StageError> {
         let pairs = &found.leaks.pairs;
         let each = TOLD.div_ceil(pairs.len().max(1));
         let some =
             pairs.iter().flat_map(|leak| leak.examples.iter().take(each).map(move |example| (leak, example)));
-        some.take(TOLD).map(|(leak, example)| self.example(leak, example)).collect()
-    }
-
-    fn example(&self, leak: &data::Leak, example: &Likeness) -> Result<String, StageError> {
-        let Likeness { similarity, row, like } = example;
-        let named = |shown: &data::Shown, group: RowGroup| -> Result<String, StageError> {
-            let Location { file, line, .. } = self.location(shown.row)?;
-            let label = shown.label.as_ref().map_or_else(String::new, |label| format!(", label {label}"));
-            Ok(format!("{}:{line} ({}{label})", file.display(), group.name()))
+        let line = |(leak, example): (&Leak, &Likeness)| {
+            let Likeness { similarity, row, like } = example;
+            let named = |shown: &Shown, group: RowGroup| {
+                let table =
+                    learnt.filter(|_| group == RowGroup::Fitted).map_or(&self.table, |learnt| &learnt.table);
+                let place = table.place(shown.row as usize, 0).or_stage()?;
+                let label = shown.label.as_ref().map(|label| format!("label {label}"));
+                let group = Some(group.name().to_owned()).filter(|_| group != RowGroup::All);
+                let about = group.into_iter().chain(label).collect::<Vec<_>>().join(", ");
+                Ok(format!("{}:{} ({about})", place.path.display(), place.line))
+            };
+            let (of, among) = (named(row, leak.of)?, named(like, leak.among)?);
+            let how = similarity.map_or("equals".to_owned(), |similarity| format!("is {similarity:.2} like"));
+            let other = if row.text == like.text { String::new() } else { format!(", \"{}\"", like.text) };
+            Ok(format!("{of} {how} {among}: \"{}\"{other}", row.text))
         };
-        let (of, among) = (named(row, leak.of)?, named(like, leak.among)?);
-        let how = similarity.map_or("equals".to_owned(), |similarity| format!("is {similarity:.2} like"));
-        let other = if row.text == like.text { String::new() } else { format!(", \"{}\"", like.text) };
-        Ok(format!("{of} {how} {among}: \"{}\"{other}", row.text))
+        some.take(TOLD).map(line).collect()
     }
+}
+
+fn failure(found: &Found, examples: &[String]) -> StageError {
+    let example = examples.first().map_or_else(String::new, |example| format!("; for example {example}"));
+    let hint = "on-leak = \"drop\" leaves out what leaks, \"warn\" goes on with all rows";
+    StageError::new(Blame::Input, format!("{}{example}", found.leaks)).hint(hint)
 }

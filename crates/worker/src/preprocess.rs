@@ -10,7 +10,7 @@ use crate::Report;
 use crate::error::OrStage;
 use crate::files::{Outputs, TRANSFORM, write, write_csv};
 use crate::inputs::{artifacts, outsides, source, transform};
-use crate::leaks::{Chains, Rows};
+use crate::leaks::{Chains, Comparison, Learnt, Rows};
 use crate::sheets::write_samples;
 
 /// Pictures that could not be read: rows of the source from 0, and why.
@@ -57,7 +57,11 @@ pub(crate) fn run(params: &Preprocess, task: &Task, report: Report<'_>) -> Resul
         rows.keep(pictures.rows());
     }
     rows.pictures = pictures;
-    rows.check_leaks(params.on_leak, &chains, &labels, &folder, report)?;
+    let known = before.as_ref().map(data::Transform::labels).unwrap_or_default();
+    let known = known.into_values().flat_map(|label| label.columns().to_vec());
+    let learnt = learnt(params, task, known.collect())?;
+    let by = Comparison { on_leak: params.on_leak, chains: &chains, labels: &labels, learnt };
+    rows.check_leaks(by, &folder, report)?;
     let Rows { table, parts, pictures, numbers } = rows;
     step(report, "fit", 1);
     let (fitted, mut encoded) = data::Transform::fit_apply(before, &table, &parts, &spec, id).or_stage()?;
@@ -92,6 +96,16 @@ pub(crate) fn run(params: &Preprocess, task: &Task, report: Report<'_>) -> Resul
 
 fn step(report: Report<'_>, phase: &str, done: u64) {
     report(Progress::Step { phase: phase.into(), done, total: 3, unit: "steps".into() });
+}
+
+/// The rows of another source that `fitted` learnt from, where they are to be compared with these.
+fn learnt(params: &Preprocess, task: &Task, labels: Vec<String>) -> Result<Option<Learnt>, StageError> {
+    let Some(learnt) = &params.learnt else { return Ok(None) };
+    let input = source(task, "learnt")?;
+    let table = data::Table::read_all(&input.paths, &input.source).or_stage()?;
+    let parts = data::assign(&table, &input.source, input.seed).or_stage()?;
+    let table = table.renamed(&learnt.rename).or_stage()?;
+    Ok(Some(Learnt { table, parts, labels }))
 }
 
 /// The columns of pictures, decoded into the folder.

@@ -115,6 +115,41 @@ fn tables_of_numbers_are_compared_where_that_is_asked_for() {
 }
 
 #[test]
+fn rows_that_the_fitted_transform_learnt_from_are_told() {
+    let session = session();
+    session.write(
+        "unseen.csv",
+        "opinion,label\nloud and COLD!,0\nKind people,1\nThe same as ever,0\n\"Never, again\",1\n",
+    );
+    let unseen = r#"
+[data.unseen]
+path = "unseen.csv"
+
+[stages.unseen-tokens]
+kind = "preprocess"
+data = "unseen"
+fitted = "tokens"
+rename = { opinion = "review" }
+"#;
+    session.write("recipe.toml", &format!("{RECIPE}{unseen}"));
+    let args = "run recipe.toml --only unseen-tokens --set stages.tokens.on-leak=ignore";
+    assert_snapshot!("leaks_fitted", session.transcript(args));
+    let drop = "--set stages.unseen-tokens.on-leak=drop --set stages.tokens.on-leak=ignore";
+    let answer = session.call(&format!("run recipe.toml {drop}"));
+    let told =
+        "unseen-tokens  dropped 3 rows: 3 of 4 rows (75.00 %) are among the rows that `fitted` learnt from";
+    assert!(answer.code == Some(0) && answer.stderr.contains(told), "{}", answer.stderr);
+    let quiet = "--set stages.unseen-tokens.on-leak=ignore --set stages.tokens.on-leak=ignore";
+    let answer = session.call(&format!("run recipe.toml {quiet}"));
+    assert!(answer.code == Some(0) && !answer.stderr.contains("warning"), "{}", answer.stderr);
+    // Training rows that are not the transform's concern any more are no concern of the rows that it encodes.
+    session.write("reviews.csv", &REVIEWS.replace("Never again.,0,train", "Never again.,0,valid"));
+    let answer = session.call("run recipe.toml --only unseen-tokens");
+    let told = "2 of 4 rows (50.00 %) are among the rows that `fitted` learnt from: 1 exactly, 1 nearly";
+    assert!(answer.code == Some(0) && answer.stderr.contains(told), "{}", answer.stderr);
+}
+
+#[test]
 fn equal_pictures_are_found_under_any_name() {
     let session = session();
     let pictures = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/recipes/data/pictures");

@@ -7,7 +7,6 @@ use rayon::prelude::*;
 use rustc_hash::FxHasher;
 
 use super::{LeakRows, NEAR, RowGroup, SHOWN, Shown};
-use crate::error::Error;
 use crate::minhash::{self, BANDS, MinHash};
 use crate::part::Part;
 use crate::spool;
@@ -36,7 +35,8 @@ pub(super) struct Search<'a> {
 /// A table with its columns by input; none for pictures.
 struct Side<'a> {
     table: &'a Table,
-    columns: Vec<usize>,
+    /// None where the table lacks one, which says as much as an empty cell.
+    columns: Vec<Option<usize>>,
     pictures: Option<&'a [u128]>,
     picture_column: Option<usize>,
     /// Empty where the table lacks one.
@@ -66,7 +66,7 @@ pub(super) struct Like {
 
 /// Whether a chain reads its cells as texts.
 pub(super) fn is_text(steps: &[Step]) -> bool {
-    steps.iter().any(|step| matches!(step, Step::Tokenize(_) | Step::Tokenizer(_)))
+    steps.iter().any(Step::reads_text)
 }
 
 impl Doc {
@@ -77,24 +77,19 @@ impl Doc {
 }
 
 impl<'a> Side<'a> {
-    fn new(
-        rows: &LeakRows<'a>,
-        names: &[&String],
-        group: impl Fn(usize) -> Option<RowGroup>,
-    ) -> Result<Self, Error> {
+    fn new(rows: &LeakRows<'a>, names: &[&String], group: impl Fn(usize) -> Option<RowGroup>) -> Self {
         let LeakRows { table, pictures, labels: label_names, .. } = *rows;
-        let columns = names.iter().map(|name| table.column(name)).collect::<Result<Vec<usize>, Error>>()?;
         let labels: Option<Vec<usize>> = label_names.iter().map(|name| table.column(name).ok()).collect();
         let doc = |row: usize| Some(Doc { group: group(row)?, row: row as u32 });
-        Ok(Self {
+        Self {
             table,
-            columns,
+            columns: names.iter().map(|name| table.column(name).ok()).collect(),
             pictures: pictures.map(|pictures| pictures.digests()),
             picture_column: table.pictures(),
             labels: labels.unwrap_or_default(),
             label_names,
             docs: (0..table.rows()).filter_map(doc).collect(),
-        })
+        }
     }
 
     fn label(&self, row: usize) -> Option<String> {
@@ -108,18 +103,18 @@ impl<'a> Search<'a> {
         own: &LeakRows<'a>,
         fitted: Option<&LeakRows<'a>>,
         chains: impl Iterator<Item = (&'a String, &'a Vec<Step>)>,
-    ) -> Result<Self, Error> {
+    ) -> Self {
         let chains = chains.filter(|(_, steps)| spool::transforms(steps).is_none());
         let (names, texts): (Vec<&String>, Vec<bool>) =
             chains.map(|(name, steps)| (name, is_text(steps))).unzip();
         let part = |rows: &LeakRows<'_>, row: usize| rows.parts.get(row).copied().flatten();
-        let own = Side::new(own, &names, |row| Some(RowGroup::of(part(own, row))))?;
+        let own = Side::new(own, &names, |row| Some(RowGroup::of(part(own, row))));
         let learnt = |rows: &LeakRows<'_>, row: usize| {
             let split = rows.parts.iter().any(Option::is_some);
             (!split || part(rows, row) == Some(Part::Train)).then_some(RowGroup::Fitted)
         };
-        let fitted = fitted.map(|rows| Side::new(rows, &names, |row| learnt(rows, row))).transpose()?;
-        Ok(Self { own, fitted, texts })
+        let fitted = fitted.map(|rows| Side::new(rows, &names, |row| learnt(rows, row)));
+        Self { own, fitted, texts }
     }
 
     fn docs(&self) -> impl Iterator<Item = Doc> {
@@ -141,8 +136,9 @@ impl<'a> Search<'a> {
     }
 
     fn cells(&self, doc: Doc) -> impl Iterator<Item = &'a str> {
-        let side = self.side(doc);
-        side.columns.iter().map(move |column| side.table.cell(doc.row as usize, *column))
+        let (side, row) = (self.side(doc), doc.row as usize);
+        let cell = move |column: usize| side.table.cell(row, column);
+        side.columns.iter().map(move |column| column.map_or("", cell))
     }
 
     fn picture(&self, doc: Doc) -> Option<u128> {
