@@ -171,6 +171,7 @@ fn dataset(description: &Description) -> String {
         let name = if name == LABEL { LABEL.to_owned() } else { format!("label {name}") };
         let what = match label.kind {
             LabelKind::Number => ", a number",
+            LabelKind::Tags => ", tags of words",
             LabelKind::Class | LabelKind::MultiLabel => "",
         };
         let has = if description.has_label { "" } else { ", which these rows do not have" };
@@ -251,7 +252,7 @@ fn transform(transform: &Transform) -> String {
         let name = if name == LABEL { String::new() } else { format!(" {name}") };
         let what = match label.kind {
             LabelKind::Number => "a number".to_owned(),
-            LabelKind::Class | LabelKind::MultiLabel => label.classes.join(", "),
+            LabelKind::Class | LabelKind::MultiLabel | LabelKind::Tags => label.classes.join(", "),
         };
         let _ = writeln!(text, "label{name} {}: {what}\n", style(&label.column).bold());
     }

@@ -104,7 +104,7 @@ impl TableFile {
                 let path = if name.is_empty() { root.clone() } else { root.join(name) };
                 Ok(Place { path, line: 1, column: 1 })
             }
-            Origin::Item(item, Format::Jsonl) => lines::place(item, source, start),
+            Origin::Item(item, Format::Jsonl | Format::Conll) => lines::place(item, source, start),
             // There are no lines: the row and the column, from 1.
             Origin::Item(item, Format::Parquet | Format::Arrow) => {
                 Ok(Place { path: item.shown(), line: start + 1, column: field as u64 + 1 })

@@ -83,6 +83,8 @@ fn outputs(labels: &Labels, classes: usize, rows: impl Iterator<Item = usize> + 
             let of = |label: usize| rows.clone().map(|row| f64::from(flags[row * width + label])).collect();
             (0..*width).map(of).collect()
         }
+        // No transform learns from tags: `Transform::fit` has refused them.
+        Labels::Tags(_) => vec![],
         Labels::Class(labels) => {
             let of = |class: usize| {
                 let is = |row: usize| if labels[row] as usize == class { 1.0 } else { 0.0 };
@@ -156,7 +158,7 @@ pub(crate) fn folds(count: usize, seed: u64, labels: &Labels, rows: &[usize]) ->
     for (at, &row) in rows.iter().enumerate() {
         let class = match labels {
             Labels::Class(labels) => labels[row],
-            Labels::MultiLabel { .. } | Labels::Number(_) => 0,
+            Labels::MultiLabel { .. } | Labels::Number(_) | Labels::Tags(_) => 0,
         };
         by_class.entry(class).or_default().push(at);
     }

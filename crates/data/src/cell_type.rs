@@ -10,7 +10,7 @@ use crate::error::Error;
 use crate::label::parse_number;
 use crate::source::{Format, Source};
 use crate::table::format;
-use crate::{columnar, delimited, lines, packed};
+use crate::{columnar, conll, delimited, lines, packed};
 
 /// Rows that are looked at where a file does not say the types of its columns.
 const ROWS: usize = 100;
@@ -57,6 +57,7 @@ pub fn cell_types(paths: &[PathBuf], source: &Source) -> Result<BTreeMap<String,
     };
     match format(&item, source)? {
         Format::Jsonl => lines::first_rows(&item, source, ROWS, &mut see)?,
+        Format::Conll => conll::first_rows(&item, source, &mut see)?,
         format @ (Format::Parquet | Format::Arrow) => return columnar::types(&item, source, format),
         format => delimited::first_rows(&item, source, format, ROWS, &mut see)?,
     }

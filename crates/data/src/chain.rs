@@ -20,6 +20,7 @@ use crate::numbers::{Learnt, Trouble, apply, learn, width};
 use crate::step::{ColumnType, Count, Date, Impute, Index, NaiveBayes, Step, Target, TfIdf};
 use crate::subwords::{Subwords, Tokenizer as SubwordTokenizer};
 use crate::table::Table;
+use crate::tags::{Words, align, start, words};
 use crate::terms::{Cutter, Terms};
 use crate::text::{TextStep, Tokenizer, clean};
 use crate::transform::{Fitted, FittedColumn, FittedText, LearntSteps};
@@ -503,6 +504,49 @@ impl<'a> Chain<'a> {
             }
             _ => Err(self.foreign()),
         }
+    }
+
+    /// The words of the texts in a column, and the steps that stand for them in what [`Chain::apply`] makes of it.
+    ///
+    /// # Errors
+    /// [`Error::WordsChange`] where the steps on text part or join words, and what the tokenizer refuses.
+    pub(crate) fn words(&self, table: &Table, column: usize, fitted: &FittedColumn) -> Result<Words, Error> {
+        let mut stored = fitted.text.iter();
+        let steps = self.text_steps(|_, _| stored.next().cloned().ok_or_else(|| self.foreign()))?;
+        let cells = Cells { table, column, rows: None, steps: &steps };
+        let encoder = match (&self.end, &fitted.fitted) {
+            (End::Subwords(tokenizer, _), Fitted::Subwords(subwords)) => Some(subwords.encoder(tokenizer)?),
+            _ => None,
+        };
+        let aligned = |at: usize| -> Result<Vec<Option<u32>>, Error> {
+            let (given, text) = (words(table.cell(at, column)).len(), cells.text(at));
+            let tokens = match (&encoder, &self.end) {
+                // What an empty text becomes stands for no word of it.
+                _ if given == 0 => return Ok(vec![]),
+                (Some(encoder), _) => {
+                    encoder.places(&text).map_err(|reason| self.no_tokens(cells, at, reason))?
+                }
+                (None, End::Sequence(tokens)) => {
+                    let mut places = vec![];
+                    tokens.tokenizer.tokens(&text, tokens.kept, |token| {
+                        let from = start(&text, token);
+                        places.push((from, from + token.len()));
+                    });
+                    places
+                }
+                _ => return Err(self.foreign()),
+            };
+            let aligned = align(&text, tokens.into_iter());
+            if aligned.len() != given {
+                let (place, column) = (table.place(at, column)?, self.name.to_owned());
+                return Err(Error::WordsChange { place, column, words: given, now: aligned.len() });
+            }
+            Ok(aligned)
+        };
+        let rows: Vec<Result<_, Error>> = (0..cells.len()).into_par_iter().map(aligned).collect();
+        let mut all = Words { offsets: vec![0], steps: vec![] };
+        rows.into_iter().try_for_each(|row| row.map(|row| all.push(&row)))?;
+        Ok(all)
     }
 
     /// Numbers in the form that they are stored in.

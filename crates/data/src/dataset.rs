@@ -13,7 +13,7 @@ use memmap2::Mmap;
 use safetensors::{Dtype, SafeTensors};
 
 use crate::encoded::{
-    ColumnDescription, DESCRIPTION_FILE, Description, NO_PART, TENSORS_FILE, VERSION, label_tensor,
+    ColumnDescription, DESCRIPTION_FILE, Description, NO_PART, NO_STEP, TENSORS_FILE, VERSION, label_tensor,
     tensor_name,
 };
 use crate::error::Error;
@@ -22,6 +22,7 @@ use crate::map::map;
 use crate::part::Part;
 use crate::spool::PICTURES_FILE;
 use crate::step::ColumnType;
+use crate::tags::{Tags, Words};
 use crate::views::Levels;
 
 /// An encoded data set on disk.
@@ -260,7 +261,38 @@ impl Dataset {
                 let values: &[f32] = self.values(&tensor);
                 Labels::Number(rows.iter().map(|&row| values[row as usize]).collect())
             }
+            LabelKind::Tags => {
+                let (of, values): (_, &[i32]) = (fitted.of.as_deref()?, self.values(&tensor));
+                let tags = rows.iter().flat_map(|&row| &values[self.word_range(of, row)]).copied().collect();
+                Labels::Tags(Tags { words: self.words(of, rows)?, tags })
+            }
         })
+    }
+
+    /// The words of the texts of some rows; none where no label is of the column's words.
+    pub fn words(&self, column: &str, rows: &[u32]) -> Option<Words> {
+        self.tensors.contains_key(&tensor_name(column, "words.steps")).then_some(())?;
+        let steps: &[i32] = self.values(&tensor_name(column, "words.steps"));
+        let mut words = Words { offsets: vec![0], steps: vec![] };
+        for &row in rows {
+            words
+                .steps
+                .extend(steps[self.word_range(column, row)].iter().map(|step| u32::try_from(*step).ok()));
+            words.offsets.push(words.steps.len());
+        }
+        Some(words)
+    }
+
+    /// The text of a row as it was before its chain; none where no label is of the column's words.
+    pub fn text(&self, column: &str, row: u32) -> Option<&str> {
+        let offsets: &[i64] = self.values(&tensor_name(column, "text.offsets"));
+        let (start, end) = (*offsets.get(row as usize)? as usize, *offsets.get(row as usize + 1)? as usize);
+        std::str::from_utf8(&self.bytes(&tensor_name(column, "text.bytes"))[start..end]).ok()
+    }
+
+    fn word_range(&self, column: &str, row: u32) -> Range<usize> {
+        let offsets: &[i64] = self.values(&tensor_name(column, "words.offsets"));
+        offsets[row as usize] as usize..offsets[row as usize + 1] as usize
     }
 
     fn bytes(&self, name: &str) -> &[u8] {
@@ -301,12 +333,10 @@ impl<'a> Opening<'a> {
         }
         self.tensor::<i64>(&file, "row", Dtype::I64, Some(rows))?;
         if description.has_id {
-            let bytes: &[u8] = self.tensor(&file, "id.bytes", Dtype::U8, None)?;
-            let offsets = self.offsets(&file, "id.offsets", rows, bytes.len())?;
-            let text = std::str::from_utf8(bytes).or_else(|error| self.damaged(error))?;
-            if !offsets.iter().all(|offset| text.is_char_boundary(*offset as usize)) {
-                return self.damaged("`id.offsets` cuts a character");
-            }
+            self.strings(&file, "id", rows)?;
+        }
+        for label in description.all_labels().into_values().filter(|label| label.kind == LabelKind::Tags) {
+            self.texts(&file, label.of.as_deref().unwrap_or_default(), description, rows)?;
         }
         if description.has_weights {
             let weights: &[f32] = self.tensor(&file, "weight", Dtype::F32, Some(rows))?;
@@ -381,6 +411,45 @@ impl<'a> Opening<'a> {
         Ok(())
     }
 
+    /// Strings of the rows.
+    fn strings(&mut self, file: &SafeTensors<'a>, name: &str, rows: usize) -> Result<(), Error> {
+        let bytes: &[u8] = self.tensor(file, &format!("{name}.bytes"), Dtype::U8, None)?;
+        let offsets = self.offsets(file, &format!("{name}.offsets"), rows, bytes.len())?;
+        let text = std::str::from_utf8(bytes).or_else(|error| self.damaged(error))?;
+        if !offsets.iter().all(|offset| text.is_char_boundary(*offset as usize)) {
+            return self.damaged(format!("`{name}.offsets` cuts a character"));
+        }
+        Ok(())
+    }
+
+    /// Texts of a column, and the steps of their words.
+    fn texts(
+        &mut self,
+        file: &SafeTensors<'a>,
+        column: &str,
+        description: &Description,
+        rows: usize,
+    ) -> Result<(), Error> {
+        let kind = description.columns.get(column).map(|column| column.kind);
+        if !matches!(kind, Some(ColumnType::Sequence { .. })) {
+            return self.damaged(format!("tags of the words of `{column}`, which is no column of tokens"));
+        }
+        self.strings(file, &tensor_name(column, "text"), rows)?;
+        let name = tensor_name(column, "words.steps");
+        let steps: &[i32] = self.tensor(file, &name, Dtype::I32, None)?;
+        let words = self.offsets(file, &tensor_name(column, "words.offsets"), rows, steps.len())?;
+        let tokens: &[i64] =
+            self.tensor(file, &tensor_name(column, "offsets"), Dtype::I64, Some(rows + 1))?;
+        for (words, tokens) in words.windows(2).zip(tokens.windows(2)) {
+            let inside =
+                |step: &i32| *step >= NO_STEP && i64::from(*step) < tokens[1].saturating_sub(tokens[0]);
+            if !steps[words[0] as usize..words[1] as usize].iter().all(inside) {
+                return self.damaged(format!("`{name}` names a step that there is not"));
+            }
+        }
+        Ok(())
+    }
+
     fn label(
         &mut self,
         file: &SafeTensors<'a>,
@@ -391,6 +460,11 @@ impl<'a> Opening<'a> {
         match label.kind {
             LabelKind::Number => self.tensor::<f32>(file, name, Dtype::F32, Some(rows)).map(drop),
             LabelKind::Class => self.indices(file, name, Some(rows), label.classes.len() as u64),
+            LabelKind::Tags => {
+                let steps = tensor_name(label.of.as_deref().unwrap_or_default(), "words.steps");
+                let words = self.tensors.get(&steps).map_or(0, |range| range.len() / size_of::<i32>());
+                self.indices(file, name, Some(words), label.classes.len() as u64)
+            }
             LabelKind::MultiLabel => {
                 let flags: &[u8] = self.shaped(file, name, Dtype::U8, &[rows, label.classes.len()])?;
                 if flags.iter().any(|flag| *flag > 1) {

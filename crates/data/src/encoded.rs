@@ -9,7 +9,9 @@
 //! each row) and `columns.<name>.offsets` i64 [rows + 1] of sparse vectors; `columns.<name>.starts` i64 [rows] and
 //! `columns.<name>.sizes` i32 [rows, 3] (height, width, channels) of pictures, whose levels `[height, width, channels]`
 //! lie in `pictures.safetensors` from the start on; `label` i32 or f32 [rows], or u8 [rows, labels],
-//! `labels.<name>` the same where labels have names; `weight` f32 [rows]; `part` u8 [rows] (0 train, 1 valid, 2 test, 255 none); `row` i64 [rows], the row of the source from
+//! i32 [words] of tags, `labels.<name>` the same where labels have names; `columns.<name>.words.offsets` i64 [rows + 1]
+//! and `columns.<name>.words.steps` i32 [words] (-1 where no token stands for a word) of texts whose words have tags,
+//! `columns.<name>.text.bytes` u8 and `columns.<name>.text.offsets` i64 [rows + 1] those texts; `weight` f32 [rows]; `part` u8 [rows] (0 train, 1 valid, 2 test, 255 none); `row` i64 [rows], the row of the source from
 //! 0; `id.bytes` u8 and `id.offsets` i64 [rows + 1].
 
 use std::borrow::Cow;
@@ -28,12 +30,16 @@ use crate::part::Part;
 use crate::spool::{Pictures, Stored};
 use crate::step::ColumnType;
 use crate::table::Table;
+use crate::tags::{Words, words};
 use crate::transform::{by_name, canonical_json};
 
 /// The file of the tensors.
 pub const TENSORS_FILE: &str = "data.safetensors";
 /// The file of the description.
 pub const DESCRIPTION_FILE: &str = "dataset.json";
+
+/// The mark of a word that no token stands for.
+pub(crate) const NO_STEP: i32 = -1;
 
 /// The mark of a row that belongs to no part.
 pub(crate) const NO_PART: u8 = 255;
@@ -46,11 +52,35 @@ pub struct Encoded {
     pub(crate) labels: BTreeMap<String, FittedLabel>,
     /// By label, where the rows have any.
     pub(crate) of_rows: BTreeMap<String, Labels>,
+    /// By column, of those whose words have tags.
+    pub(crate) texts: BTreeMap<String, Texts>,
     pub(crate) parts: Vec<Option<Part>>,
     /// The row of the source that each row came from.
     pub(crate) source_rows: Vec<i64>,
     pub(crate) ids: Option<Vec<String>>,
     pub(crate) weights: Option<Vec<f32>>,
+}
+
+/// Texts as they were before their chain, and their words.
+#[derive(Clone, Debug)]
+pub(crate) struct Texts {
+    pub(crate) cells: Vec<String>,
+    pub(crate) words: Words,
+}
+
+/// Words of a column that no token stands for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unplaced {
+    /// The column.
+    pub column: String,
+    /// How many there are.
+    pub count: usize,
+    /// Words of all rows.
+    pub words: usize,
+    /// The first of them.
+    pub example: String,
+    /// The row that it is in, by its number in the source from 0.
+    pub row: i64,
 }
 
 #[derive(Clone, Debug)]
@@ -198,6 +228,20 @@ impl Encoded {
         Ok(Self { weights: Some(weights), ..self })
     }
 
+    /// Words that should have tags and that no token stands for, by column: cut off by a length, or left out by a chain.
+    pub fn unplaced(&self) -> Vec<Unplaced> {
+        let of = |(column, texts): (&String, &Texts)| {
+            let steps = &texts.words.steps;
+            let first = steps.iter().position(Option::is_none)?;
+            let row = texts.words.offsets.partition_point(|start| *start <= first) - 1;
+            let example = words(&texts.cells[row])[first - texts.words.offsets[row]].text.to_owned();
+            let count = steps.iter().filter(|step| step.is_none()).count();
+            let (column, words, row) = (column.clone(), steps.len(), self.source_rows[row]);
+            Some(Unplaced { column, count, words, example, row })
+        };
+        self.texts.iter().filter_map(of).collect()
+    }
+
     /// What the data set holds.
     pub fn description(&self) -> Description {
         let mut rows_of = BTreeMap::<Option<Part>, Vec<usize>>::new();
@@ -240,11 +284,8 @@ impl Encoded {
 
         let path = folder.join(TENSORS_FILE);
         let parts: Vec<u8> = self.parts.iter().map(|part| part.map_or(NO_PART, |part| part as u8)).collect();
-        let (mut bytes, mut offsets) = (Vec::new(), vec![0i64]);
-        for id in self.ids.iter().flatten() {
-            bytes.extend_from_slice(id.as_bytes());
-            offsets.push(bytes.len() as i64);
-        }
+        let (bytes, offsets) = strings(self.ids.iter().flatten());
+        let texts: Vec<_> = self.texts.iter().map(|(name, texts)| (name, PackedTexts::new(texts))).collect();
         let mut tensors = vec![
             ("part".to_owned(), Tensor::new(Dtype::U8, &parts)),
             ("row".to_owned(), Tensor::new(Dtype::I64, &self.source_rows)),
@@ -261,8 +302,16 @@ impl Encoded {
                 Labels::Class(classes) => Tensor::new(Dtype::I32, classes),
                 Labels::MultiLabel { width, flags } => Tensor::new(Dtype::U8, flags).rows_of(*width),
                 Labels::Number(numbers) => Tensor::new(Dtype::F32, numbers),
+                Labels::Tags(tags) => Tensor::new(Dtype::I32, &tags.tags),
             };
             tensors.push((label_tensor(name), tensor));
+        }
+        for (name, texts) in &texts {
+            let mut push = |field, tensor| tensors.push((tensor_name(name, field), tensor));
+            push("text.bytes", Tensor::new(Dtype::U8, &texts.bytes));
+            push("text.offsets", Tensor::new(Dtype::I64, &texts.offsets));
+            push("words.offsets", Tensor::new(Dtype::I64, &texts.words));
+            push("words.steps", Tensor::new(Dtype::I32, &texts.steps));
         }
         for (name, column) in &self.columns {
             let mut push = |field, tensor| tensors.push((tensor_name(name, field), tensor));
@@ -292,6 +341,33 @@ impl Encoded {
             error => Error::damaged(&path, error),
         })
     }
+}
+
+/// Texts as tensors.
+struct PackedTexts {
+    bytes: Vec<u8>,
+    offsets: Vec<i64>,
+    words: Vec<i64>,
+    steps: Vec<i32>,
+}
+
+impl PackedTexts {
+    fn new(texts: &Texts) -> Self {
+        let (bytes, offsets) = strings(texts.cells.iter());
+        let words = texts.words.offsets.iter().map(|offset| *offset as i64).collect();
+        let steps = texts.words.steps.iter().map(|step| step.map_or(NO_STEP, |step| step as i32)).collect();
+        Self { bytes, offsets, words, steps }
+    }
+}
+
+/// Strings one behind the other, and where each starts, with the end of the last.
+fn strings<'a>(all: impl Iterator<Item = &'a String>) -> (Vec<u8>, Vec<i64>) {
+    let (mut bytes, mut offsets) = (Vec::new(), vec![0]);
+    for string in all {
+        bytes.extend_from_slice(string.as_bytes());
+        offsets.push(bytes.len() as i64);
+    }
+    (bytes, offsets)
 }
 
 impl EncodedColumn {

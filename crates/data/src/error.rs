@@ -586,6 +586,53 @@ pub enum Error {
         /// The classes of the training rows.
         classes: Vec<String>,
     },
+    /// A row has another number of tags than of words.
+    #[error(
+        "{place}: the row has {} in column `{column}` and {} in `{of}`", count(*tags, "tag"), count(*words, "word")
+    )]
+    TagCount {
+        /// Where the tags are.
+        place: Place,
+        /// The column of the tags.
+        column: String,
+        /// How many there are.
+        tags: usize,
+        /// How many words the text has.
+        words: usize,
+        /// The column of the text.
+        of: String,
+    },
+    /// Tags are of the words of a column that is not encoded, or has no words.
+    #[error("the tags in column `{column}` are of the words of `{of}`, which is no encoded column of tokens")]
+    TagsOf {
+        /// The column of the tags.
+        column: String,
+        /// The column of the text.
+        of: String,
+    },
+    /// A chain makes more or fewer words of a text whose words have tags.
+    #[error(
+        "{place}: the text in column `{column}` has {}, and {now} after the steps before its tokens",
+        count(*words, "word")
+    )]
+    WordsChange {
+        /// Where the text is.
+        place: Place,
+        /// The column.
+        column: String,
+        /// Words of the text as it is.
+        words: usize,
+        /// Words of what the steps make of it.
+        now: usize,
+    },
+    /// A line of a file in CoNLL's columns is none.
+    #[error("{place}: {reason}")]
+    Conll {
+        /// Where the line is.
+        place: Place,
+        /// What is wrong with it.
+        reason: String,
+    },
     /// A label with too many classes.
     #[error("{}: the label `{column}` has more than {limit} classes", path.display())]
     TooManyClasses {
@@ -645,6 +692,9 @@ impl Error {
             | Self::NotALevel { place, .. }
             | Self::NotAWeight { place, .. }
             | Self::NotAFlag { place, .. }
+            | Self::TagCount { place, .. }
+            | Self::WordsChange { place, .. }
+            | Self::Conll { place, .. }
             | Self::UnknownLabel { place, .. } => Some(place),
             Self::Picture { place, .. } => place.as_ref(),
             _ => None,
@@ -729,6 +779,14 @@ impl Error {
             Self::NothingToLearn { .. } => "every cell of them is empty: drop the column".into(),
             Self::Directions { .. } => "keep fewer components, or fewer words by `max-features`".into(),
             Self::NotAFlag { .. } => "a column of a label holds 1 or 0, true or false, yes or no".into(),
+            Self::TagCount { .. } => {
+                "a cell holds a tag for each word, the pieces of its text between white space".into()
+            }
+            Self::WordsChange { .. } => {
+                "leave out steps that join, part or remove words, or do it before the words are tagged".into()
+            }
+            Self::TagsOf { .. } => "encode it with `tokenize` and `index`, or with `tokenizer`".into(),
+            Self::Conll { .. } => "a word a line, the same number of columns in each, and an empty line between sentences".into(),
             Self::NotAWeight { .. } => "a weight is a number, 0 or more; 0 leaves the row out of the loss".into(),
             Self::TooManyClasses { .. } => "for a quantity, say label-kind = \"number\"".into(),
             Self::Picture { .. } => "on-error = \"skip\" in the source leaves such rows out".into(),
@@ -782,6 +840,10 @@ fn difference(first: &Path, lacks: &[String], adds: &[String]) -> String {
             format!("the file has {} and lacks {}, unlike `{first}`", quoted(adds), quoted(lacks))
         }
     }
+}
+
+fn count(number: usize, what: &str) -> String {
+    format!("{number} {what}{}", if number == 1 { "" } else { "s" })
 }
 
 fn quoted(names: &[String]) -> String {

@@ -76,7 +76,9 @@ impl Evidence {
         rows: &[usize],
     ) -> Result<(Self, Dense), Error> {
         let (of_rows, count) = match labels {
-            Labels::MultiLabel { .. } => return Err(Error::SeveralLabels { step: "naive-bayes" }),
+            Labels::MultiLabel { .. } | Labels::Tags(_) => {
+                return Err(Error::SeveralLabels { step: "naive-bayes" });
+            }
             Labels::Class(labels) => (rows.iter().map(|row| labels[*row] as usize).collect(), classes.max(2)),
             Labels::Number(numbers) => {
                 let numbers: Vec<f64> = rows.iter().map(|row| f64::from(numbers[*row])).collect();

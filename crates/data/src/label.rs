@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::Error;
 use crate::table::Table;
+use crate::tags::{Tags, Words, tags};
 
 /// What the only label of rows is called where labels are told apart by name.
 pub const LABEL: &str = "label";
@@ -23,6 +24,9 @@ pub enum LabelKind {
     MultiLabel,
     /// A quantity.
     Number,
+    /// One of a few tags for each word of a text, those of the training rows: a cell holds as many as its text has words,
+    /// the pieces between white space.
+    Tags,
 }
 
 impl LabelKind {
@@ -32,6 +36,7 @@ impl LabelKind {
             LabelKind::Class => "a label of classes",
             LabelKind::MultiLabel => "a label of which a row may have several",
             LabelKind::Number => "a label that is a number",
+            LabelKind::Tags => "a label of tags of words",
         }
     }
 }
@@ -54,14 +59,17 @@ pub enum Label {
 pub struct LabelColumn {
     /// The column.
     pub column: String,
-    /// Whether it names classes or is a number; by default classes.
+    /// Whether it names classes, is a number, or holds tags; by default classes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub kind: Option<LabelKind>,
     /// What stands between the labels of a row, which may have any number: `";"` reads `news;sport`. The labels are those
-    /// of the training rows; an empty cell has none.
+    /// of the training rows; an empty cell has none. Of tags, what stands between two, by default white space.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1))]
     pub separator: Option<String>,
+    /// Of tags: the encoded column of text whose words they are of.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub of: Option<String>,
 }
 
 impl From<&str> for Label {
@@ -82,9 +90,18 @@ impl Label {
     /// How it is read; `kind` is that of a column that says no more.
     pub fn kind(&self, kind: LabelKind) -> LabelKind {
         match self {
+            Label::Read(LabelColumn { kind: Some(LabelKind::Tags), .. }) => LabelKind::Tags,
             Label::Columns(_) | Label::Read(LabelColumn { separator: Some(_), .. }) => LabelKind::MultiLabel,
             Label::Read(LabelColumn { kind, .. }) => kind.unwrap_or_default(),
             Label::Column(_) => kind,
+        }
+    }
+
+    /// Of tags: the column of text whose words they are of.
+    pub fn of(&self) -> Option<&str> {
+        match self {
+            Label::Read(LabelColumn { of, .. }) => of.as_deref(),
+            _ => None,
         }
     }
 }
@@ -106,6 +123,9 @@ pub struct FittedLabel {
     /// What stands between the labels of a row, where a cell may name several.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     separator: Option<String>,
+    /// Of tags: the encoded column of text whose words they are of.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub of: Option<String>,
 }
 
 /// More distinct labels than this are no classes.
@@ -125,6 +145,8 @@ pub enum Labels {
     },
     /// Quantities.
     Number(Vec<f32>),
+    /// Tags of words.
+    Tags(Tags),
 }
 
 impl Labels {
@@ -134,6 +156,7 @@ impl Labels {
             Labels::Class(classes) => classes.len(),
             Labels::MultiLabel { width, flags } => flags.len() / width.max(&1),
             Labels::Number(numbers) => numbers.len(),
+            Labels::Tags(tags) => tags.words.rows(),
         }
     }
 
@@ -143,6 +166,7 @@ impl Labels {
             Labels::Class(_) => LabelKind::Class,
             Labels::MultiLabel { .. } => LabelKind::MultiLabel,
             Labels::Number(_) => LabelKind::Number,
+            Labels::Tags(_) => LabelKind::Tags,
         }
     }
 
@@ -151,7 +175,7 @@ impl Labels {
         self.len() == 0
     }
 
-    /// How many of `rows` have each of `classes` classes or labels; empty for numbers.
+    /// How many of `rows` have each of `classes` classes or labels; of tags, how many of their words; empty for numbers.
     pub(crate) fn count(&self, classes: usize, rows: impl Iterator<Item = usize>) -> Vec<u64> {
         match self {
             Labels::Number(_) => vec![],
@@ -168,6 +192,14 @@ impl Labels {
                 }
                 counts
             }
+            Labels::Tags(Tags { words, tags }) => {
+                let mut counts = vec![0; classes];
+                for row in rows {
+                    let own = &tags[words.offsets[row]..words.offsets[row + 1]];
+                    own.iter().for_each(|tag| counts[*tag as usize] += 1);
+                }
+                counts
+            }
         }
     }
 }
@@ -176,8 +208,9 @@ impl FittedLabel {
     pub(crate) fn fit(table: &Table, rows: &[usize], label: &Label, kind: LabelKind) -> Result<Self, Error> {
         let kind = label.kind(kind);
         let mut fitted =
-            Self { column: String::new(), kind, classes: vec![], columns: vec![], separator: None };
+            Self { column: String::new(), kind, classes: vec![], columns: vec![], separator: None, of: None };
         fitted.read_from(label);
+        fitted.of = label.of().map(ToOwned::to_owned);
         fitted.classes = match label {
             Label::Columns(columns) => {
                 columns.iter().try_for_each(|name| table.column(name).map(drop))?;
@@ -214,6 +247,10 @@ impl FittedLabel {
         for &row in rows {
             match (self.kind, &self.separator) {
                 (LabelKind::Number, _) => drop(number(table, row, column, name)?),
+                (LabelKind::Tags, separator) => {
+                    let own = tags(table.cell(row, column), separator.as_deref());
+                    classes.extend(own.into_iter().map(|tag| (tag, None)));
+                }
                 (_, Some(separator)) => {
                     let names = parts(table.cell(row, column), separator);
                     classes.extend(names.map(|name| (name, None)));
@@ -229,7 +266,7 @@ impl FittedLabel {
             }
         }
         let mut classes: Vec<(&str, Option<f64>)> = classes.into_iter().collect();
-        if let (LabelKind::Class, [(class, _)]) = (self.kind, classes.as_slice()) {
+        if let (LabelKind::Class | LabelKind::Tags, [(class, _)]) = (self.kind, classes.as_slice()) {
             let (path, column) = (table.path().into(), name.into());
             return Err(Error::OneClass { path, column, class: (*class).to_owned() });
         }
@@ -241,8 +278,10 @@ impl FittedLabel {
         Ok(classes.into_iter().map(|(class, _)| class.to_owned()).collect())
     }
 
-    pub(crate) fn apply(&self, table: &Table) -> Result<Labels, Error> {
+    /// The label of every row; `words` are those of encoded columns of text, by column.
+    pub(crate) fn apply(&self, table: &Table, words: &BTreeMap<String, Words>) -> Result<Labels, Error> {
         match (self.kind, &self.separator) {
+            (LabelKind::Tags, separator) => self.tags_of(table, separator.as_deref(), words),
             (LabelKind::Number, _) => {
                 let column = table.column(&self.column)?;
                 let numbers = (0..table.rows()).map(|row| number(table, row, column, &self.column));
@@ -272,6 +311,33 @@ impl FittedLabel {
             indices.push(index.ok_or_else(|| self.unknown(table, row, column, cell))?);
         }
         Ok(Labels::Class(indices))
+    }
+
+    /// Tags of the words of a column of text.
+    fn tags_of(
+        &self,
+        table: &Table,
+        separator: Option<&str>,
+        words: &BTreeMap<String, Words>,
+    ) -> Result<Labels, Error> {
+        let column = table.column(&self.column)?;
+        let of = self.of.as_deref().unwrap_or_default();
+        let words =
+            words.get(of).ok_or_else(|| Error::TagsOf { column: self.column.clone(), of: of.into() })?;
+        let places: BTreeMap<&str, i32> = self.classes.iter().map(String::as_str).zip(0..).collect();
+        let mut all = Vec::with_capacity(words.steps.len());
+        for row in 0..table.rows() {
+            let (own, count) = (tags(table.cell(row, column), separator), words.row(row).len());
+            if own.len() != count {
+                let (place, column) = (table.place(row, column)?, self.column.clone());
+                return Err(Error::TagCount { place, column, tags: own.len(), words: count, of: of.into() });
+            }
+            for tag in own {
+                let index = places.get(tag).copied();
+                all.push(index.ok_or_else(|| self.unknown(table, row, column, tag))?);
+            }
+        }
+        Ok(Labels::Tags(Tags { words: words.clone(), tags: all }))
     }
 
     /// Labels that a cell names.

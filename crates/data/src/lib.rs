@@ -13,6 +13,7 @@ mod chain;
 mod check;
 mod columnar;
 mod condition;
+mod conll;
 mod dataset;
 mod date;
 mod decode;
@@ -45,6 +46,7 @@ mod step;
 mod subspace;
 mod subwords;
 mod table;
+mod tags;
 mod terms;
 mod text;
 mod texts;
@@ -59,7 +61,9 @@ pub use check::{ChainProblem, check_chain};
 pub use condition::Condition;
 pub use dataset::{Dataset, PaddedBatch, SparseRows};
 pub use draws::Draws;
-pub use encoded::{ColumnDescription, DESCRIPTION_FILE, Description, Encoded, PartDescription, TENSORS_FILE};
+pub use encoded::{
+    ColumnDescription, DESCRIPTION_FILE, Description, Encoded, PartDescription, TENSORS_FILE, Unplaced,
+};
 pub use error::{Error, Place};
 pub use label::{FittedLabel, LABEL, Label, LabelColumn, LabelKind, Labels};
 pub use leaks::{
@@ -78,6 +82,7 @@ pub use step::{
 };
 pub use subwords::{Encoder, Subwords, TokenSpan, Tokenizer};
 pub use table::{Table, header, header_of, unknown_column};
+pub use tags::{Tags, Word, Words, words};
 pub use transform::{Fitted, FittedColumn, LearntSteps, Spec, Transform};
 pub use views::{Augment, ImageBatch};
 pub use vocabulary::{PAD, UNK, Vocabulary};

@@ -48,8 +48,8 @@ pub struct Source {
     /// Whether the first record of csv and tsv names the columns; where absent, it does.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub header: Option<bool>,
-    /// Names of the columns in order, instead of the header's; of jsonl, parquet and arrow, those
-    /// to read.
+    /// Names of the columns in order, instead of the header's; of conll the first is of the words; of jsonl, parquet
+    /// and arrow, those to read.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1))]
     pub columns: Option<Vec<String>>,
@@ -195,6 +195,10 @@ pub enum Format {
     /// A folder with a folder of pictures for each class: JPEG, PNG, GIF (the first frame), BMP and WebP, told by
     /// their content. The columns are `image`, `label` (the folder's name) and `file` (the path from the folder on).
     Pictures,
+    /// Sentences in the columns of CoNLL 2003: a word a line, then its tags, parted by blanks or tabs; an empty line
+    /// between sentences, `-DOCSTART-` lines left out. A row is a sentence. The columns are `text`, the words with a
+    /// blank between, and `tags`, or `tags1`, `tags2` and so on, a tag a word likewise; `columns` names them otherwise.
+    Conll,
     /// IDX files as those of MNIST: one of pictures and after it, where there is one, that of its labels. The columns
     /// are `image` and `label`.
     Idx,
@@ -417,7 +421,7 @@ impl Source {
         let mut problems = Vec::new();
         if let Some(format) = self.declared_format() {
             let delimited = matches!(format, Format::Csv | Format::Tsv);
-            let text = delimited || matches!(format, Format::Jsonl | Format::Texts);
+            let text = delimited || matches!(format, Format::Jsonl | Format::Conll | Format::Texts);
             let archive = self.path.iter().any(is_archive);
             let whole = matches!(format, Format::Texts | Format::Pictures | Format::Idx);
             for (field, given, fits) in [
@@ -484,6 +488,7 @@ impl Format {
             "jsonl" | "ndjson" => Some(Self::Jsonl),
             "parquet" => Some(Self::Parquet),
             "arrow" | "arrows" | "feather" => Some(Self::Arrow),
+            "conll" => Some(Self::Conll),
             _ => None,
         }
     }
@@ -498,6 +503,7 @@ impl Format {
             Self::Arrow => "arrow",
             Self::Texts => "texts",
             Self::Pictures => "pictures",
+            Self::Conll => "conll",
             Self::Idx => "idx",
         }
     }

@@ -185,6 +185,13 @@ impl Encoder {
         Ok(())
     }
 
+    /// The bytes of a text that each of its tokens is of; none of them for tokens that start or end a text.
+    pub(crate) fn places(&self, text: &str) -> Result<Vec<(usize, usize)>, String> {
+        let encode = || self.tokenizer.encode(text, self.special_tokens).map_err(|error| error.to_string());
+        let encoding = fenced(encode).and_then(|result| result)?;
+        Ok(encoding.get_offsets().to_vec())
+    }
+
     /// The tokens of a text with their places in it, cut at `length`.
     ///
     /// # Errors

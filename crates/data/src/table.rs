@@ -15,7 +15,7 @@ use crate::error::{Error, Place};
 use crate::levels::Levels;
 use crate::packed::{self, Item};
 use crate::source::{FileContent, Format, Pixels, Source};
-use crate::{columnar, delimited, levels, lines, pictures, texts};
+use crate::{columnar, conll, delimited, levels, lines, pictures, texts};
 
 /// A table of text cells.
 #[derive(Clone, Debug)]
@@ -63,6 +63,7 @@ pub fn header_of(paths: &[PathBuf], source: &Source) -> Result<Vec<String>, Erro
             let shown = item.shown();
             let own = match format(&item, source)? {
                 Format::Jsonl => lines::header(&item, source)?,
+                Format::Conll => conll::header(&item, source)?,
                 format @ (Format::Parquet | Format::Arrow) => columnar::header(&item, source, format)?,
                 format => delimited::header(&item, source, format)?,
             };
@@ -112,6 +113,7 @@ impl Table {
             for item in packed::items(path, source)? {
                 match format(&item, source)? {
                     Format::Jsonl => lines::read(&item, source, &mut builder)?,
+                    Format::Conll => conll::read(&item, source, &mut builder)?,
                     format @ (Format::Parquet | Format::Arrow) => {
                         columnar::read(&item, source, format, &mut builder)?;
                     }

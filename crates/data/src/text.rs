@@ -185,7 +185,7 @@ fn wide_class(character: char) -> Class {
 }
 
 /// Python's `str.isspace`: Unicode white space and the four information separators.
-fn is_space(character: char) -> bool {
+pub(crate) fn is_space(character: char) -> bool {
     character.is_whitespace() || matches!(character, '\u{1c}'..='\u{1f}')
 }
 

@@ -11,7 +11,7 @@ use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use crate::chain::{Chain, OwnRows};
-use crate::encoded::Encoded;
+use crate::encoded::{Encoded, EncodedColumn, Texts};
 use crate::error::Error;
 use crate::label::{FittedLabel, LABEL, Label, LabelKind, Labels};
 use crate::numbers::Learnt;
@@ -231,7 +231,10 @@ impl Transform {
             let chain = Chain::new(name, steps)?;
             let known = known.or(labels.as_ref().ok()).and_then(|labels| labels.get(LABEL));
             let labels = match known.filter(|_| chain.needs_label()) {
-                Some(label) => Some((label.apply(table)?, label.classes.len())),
+                Some(label) if label.kind == LabelKind::Tags => {
+                    return Err(Error::SeveralLabels { step: "a chain" });
+                }
+                Some(label) => Some((label.apply(table, &BTreeMap::new())?, label.classes.len())),
                 None => None,
             };
             let labels = labels.as_ref().map(|(labels, classes)| (labels, *classes));
@@ -312,10 +315,13 @@ impl Transform {
         let results: Vec<Result<_, Error>> = self.columns.par_iter().map(chain).collect();
         let columns =
             results.into_iter().filter_map(Result::transpose).collect::<Result<BTreeMap<_, _>, Error>>()?;
+        let texts = self.texts(table, &columns)?;
+        let words = texts.iter().map(|(name, texts)| (name.clone(), texts.words.clone())).collect();
         let of_rows = match (self.labels(), with_label) {
             (labels, true) if labels.is_empty() => return Err(Error::NoLabel),
             (labels, true) => {
-                let apply = |(name, label): (&str, &FittedLabel)| Ok((name.to_owned(), label.apply(table)?));
+                let apply =
+                    |(name, label): (&str, &FittedLabel)| Ok((name.to_owned(), label.apply(table, &words)?));
                 labels.into_iter().map(apply).collect::<Result<BTreeMap<String, Labels>, Error>>()?
             }
             (_, false) => BTreeMap::new(),
@@ -330,7 +336,29 @@ impl Transform {
         let parts = (0..table.rows()).map(|row| parts.get(row).copied().flatten()).collect();
         let source_rows = (0..table.rows() as i64).collect();
         let (label, labels) = (self.label.clone(), self.labels.clone());
-        Ok(Encoded { columns, label, labels, of_rows, parts, source_rows, ids, weights: None })
+        Ok(Encoded { columns, label, labels, of_rows, texts, parts, source_rows, ids, weights: None })
+    }
+
+    /// The texts whose words have tags, or get them.
+    fn texts(
+        &self,
+        table: &Table,
+        columns: &BTreeMap<String, EncodedColumn>,
+    ) -> Result<BTreeMap<String, Texts>, Error> {
+        let mut texts = BTreeMap::new();
+        for label in self.labels().into_values().filter(|label| label.kind == LabelKind::Tags) {
+            let of = label.of.clone().unwrap_or_default();
+            let (Some(fitted), Some(EncodedColumn::Sequence { .. })) =
+                (self.columns.get(&of), columns.get(&of))
+            else {
+                return Err(Error::TagsOf { column: label.column.clone(), of });
+            };
+            let column = table.column(&of)?;
+            let words = Chain::new(&of, &fitted.steps)?.words(table, column, fitted)?;
+            let cells = (0..table.rows()).map(|row| table.cell(row, column).to_owned()).collect();
+            texts.insert(of, Texts { cells, words });
+        }
+        Ok(texts)
     }
 
     /// The fitted columns by name.

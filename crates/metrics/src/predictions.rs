@@ -14,6 +14,7 @@ use crate::probabilities::{
     brier, brier_of_classes, log_loss_of_class, log_loss_of_yes, sigmoid, softmax, top_k,
 };
 use crate::ranking::{auc, auc_one_vs_one, one_vs_rest};
+use crate::tagging::Tagging;
 use crate::weights::Weights;
 
 /// What a model said of rows, and what is true of them.
@@ -25,6 +26,8 @@ pub enum Predictions<'a> {
     MultiLabel(MultiLabel<'a>),
     /// A number a row.
     Numbers(Numbers),
+    /// Tags of the words of a row.
+    Tags(Tagging),
 }
 
 /// Rows of one class each.
@@ -297,6 +300,7 @@ impl Predictions<'_> {
             Predictions::Classes(classes) => classes.measure(metric, weights),
             Predictions::MultiLabel(labels) => labels.measure(metric, weights),
             Predictions::Numbers(numbers) => numbers.measure(metric, weights),
+            Predictions::Tags(tagging) => tagging.measure(metric, weights),
         }
     }
 
@@ -306,8 +310,24 @@ impl Predictions<'_> {
         match self {
             Predictions::Classes(classes) => Predictions::Classes(classes.only(rows)),
             Predictions::MultiLabel(labels) => Predictions::MultiLabel(labels.only(rows)),
+            Predictions::Tags(tagging) => Predictions::Tags(tagging.only(rows)),
             Predictions::Numbers(Numbers { values, truth }) => {
                 Predictions::Numbers(Numbers { values: pick(values, 1, rows), truth: pick(truth, 1, rows) })
+            }
+        }
+    }
+}
+
+impl Tagging {
+    fn measure(&self, metric: Metric, weights: &Weights<'_>) -> Option<f64> {
+        match metric {
+            _ if self.is_unknown() => None,
+            Metric::Accuracy => self.accuracy(weights),
+            Metric::Loss => self.loss(weights),
+            _ => {
+                let entities = self.set().spells_entities();
+                let average = if entities { Average::Micro } else { Average::Macro };
+                by_counts(metric, average, &self.counts(weights))
             }
         }
     }

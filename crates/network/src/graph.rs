@@ -1,6 +1,6 @@
 //! A network as primitive nodes with shapes and named parameters: what a module is built from.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
@@ -109,6 +109,39 @@ impl Graph {
             return vec![("", self.output)];
         }
         self.outputs.iter().map(|(name, node)| (name.as_str(), *node)).collect()
+    }
+
+    /// The column whose steps the node's are; none where it gives no steps, or they are of several columns.
+    pub fn steps_of(&self, node: usize) -> Option<&str> {
+        let mut columns = BTreeSet::new();
+        let mut open = vec![node];
+        while let Some(at) = open.pop() {
+            let node = &self.nodes[at];
+            if !node.signal.is_sequence() {
+                continue;
+            }
+            match node.op {
+                Primitive::Column => drop(columns.insert(node.name.as_str())),
+                _ => open.extend(&node.inputs),
+            }
+        }
+        let only = columns.pop_first();
+        only.filter(|_| columns.is_empty())
+    }
+
+    /// The last node on the way to `node` that gives no steps and is fed by some that do.
+    pub fn pooled(&self, node: usize) -> Option<&Node> {
+        let mut open = vec![node];
+        while let Some(at) = open.pop() {
+            let node = &self.nodes[at];
+            if !node.signal.is_sequence() {
+                if node.inputs.iter().any(|input| self.nodes[*input].signal.is_sequence()) {
+                    return Some(node);
+                }
+                open.extend(&node.inputs);
+            }
+        }
+        None
     }
 
     /// Names of the deviation and the mean that a node scales with, where it gives numbers in a label's units.

@@ -178,6 +178,7 @@ impl Evaluate {
             (true, LabelKind::Class | LabelKind::MultiLabel) => {
                 vec![Metric::Auc, Metric::Accuracy, Metric::Loss]
             }
+            (true, LabelKind::Tags) => vec![Metric::F1, Metric::Precision, Metric::Recall, Metric::Accuracy],
             (true, LabelKind::Number) => vec![Metric::Rmse, Metric::Mae, Metric::R2],
         }
     }

@@ -70,10 +70,12 @@ pub struct DatasetFact {
 pub struct LabelFact {
     /// Its columns in the source: one, or several of 0 and 1.
     pub columns: Vec<String>,
-    /// Classes, labels of which a row may have several, or a number.
+    /// Classes, labels of which a row may have several, a number, or tags.
     pub kind: LabelKind,
     /// How many labels a row may have, where the columns say it.
     pub width: Option<usize>,
+    /// Of tags: the encoded column of text whose words they are of.
+    pub of: Option<String>,
 }
 
 impl DatasetFact {

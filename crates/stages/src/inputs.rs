@@ -5,7 +5,7 @@ use network::nearest;
 use plan::{ArtifactKind, Diagnostic};
 
 use crate::check::Context;
-use crate::fact::{DatasetFact, HeadFact};
+use crate::fact::{DatasetFact, HeadFact, LabelFact};
 use crate::rows::RowSet;
 use crate::table::Reference;
 use crate::train::trained_on;
@@ -40,13 +40,22 @@ impl Inputs<'_> {
     pub(crate) fn check_head(&self, context: &mut Context<'_>) -> Option<(DatasetFact, HeadFact)> {
         let data = context.dataset(self.data)?;
         let columns = self.check_columns(&data, context);
-        let Some(label) = data.label().filter(|label| label.kind != LabelKind::MultiLabel).cloned() else {
+        let learnt = |label: &&LabelFact| matches!(label.kind, LabelKind::Class | LabelKind::Number);
+        let Some(label) = data.label().filter(learnt).cloned() else {
             let message = match (data.label(), data.labels.is_empty()) {
                 (None, true) => "the data has no label to train on",
                 (None, false) => "a head learns one label, and the data has several",
+                (Some(LabelFact { kind: LabelKind::Tags, .. }), _) => {
+                    "a head learns one class or number a row, and the label is of tags of words"
+                }
                 (Some(_), _) => "a head learns one class or number a row, and a row may have several labels",
             };
-            let hint = "add `label = \"...\"` to the preprocess stage";
+            let hint = match data.label() {
+                Some(LabelFact { kind: LabelKind::Tags, .. }) => {
+                    "train a network that ends in logits for every step, such as bidirectional recurrent layers"
+                }
+                _ => "add `label = \"...\"` to the preprocess stage",
+            };
             context.report(Diagnostic::new("no-label", context.place("data"), message).hint(hint));
             return None;
         };

@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use data::{LABEL, Label, LabelColumn, LabelKind};
+use data::{ColumnType, LABEL, Label, LabelColumn, LabelKind, Step};
 use plan::{Diagnostic, Place};
 
-use crate::check::Context;
+use crate::check::{Context, column_hint};
 use crate::fact::LabelFact;
 use crate::preprocess::Preprocess;
 
@@ -16,14 +16,15 @@ impl LabelFact {
     /// A label as it is declared; `kind` is that of a column that says no more.
     fn new(label: &Label, kind: LabelKind) -> Self {
         let width = matches!(label, Label::Columns(_)).then(|| label.columns().len());
-        LabelFact { columns: label.columns().to_vec(), kind: label.kind(kind), width }
+        let of = label.of().map(str::to_owned);
+        LabelFact { columns: label.columns().to_vec(), kind: label.kind(kind), width, of }
     }
 
     /// A label as it was fitted.
     pub fn fitted(label: &data::FittedLabel) -> Self {
         let columns = label.columns().to_vec();
         let width = (columns.len() > 1).then_some(columns.len());
-        LabelFact { columns, kind: label.kind, width }
+        LabelFact { columns, kind: label.kind, width, of: label.of.clone() }
     }
 
     /// The label's column, of several their names.
@@ -73,6 +74,7 @@ impl Preprocess {
                 let hint = "remove `separator`, or `kind`";
                 context.report(Diagnostic::new("labels", place.join("separator"), message).hint(hint));
             }
+            self.check_of(label, &place, context);
             let columns = label.columns();
             let twice = columns.iter().enumerate().find(|(at, column)| columns[..*at].contains(column));
             if let Some((at, column)) = twice {
@@ -104,11 +106,16 @@ impl Preprocess {
         for (name, _, place) in self.declared(context) {
             let (Some(own), of) = (declared.get_mut(name), fitted.get(name)) else { continue };
             match of {
-                Some(of)
-                    if (own.columns.len(), own.kind == LabelKind::MultiLabel)
-                        == (of.columns.len(), of.kind == LabelKind::MultiLabel) =>
-                {
+                Some(of) if own.columns.len() == of.columns.len() && form(own.kind) == form(of.kind) => {
                     own.kind = of.kind;
+                    if own.of != of.of {
+                        let column = of.of.clone().unwrap_or_default();
+                        let message = format!("the fitted transform has tags of the words of `{column}`");
+                        let hint =
+                            format!("say of = \"{column}\": `rename` reads another column under this name");
+                        let place = place.join("of");
+                        context.report(Diagnostic::new("tags", place, message).hint(hint));
+                    }
                 }
                 of => {
                     let message = match of {
@@ -129,6 +136,56 @@ impl Preprocess {
             }
         }
         declared
+    }
+
+    /// Reports tags that do not say whose they are, and other labels that do.
+    fn check_of(&self, label: &Label, place: &Place, context: &mut Context<'_>) {
+        match (label.kind(self.label_kind), label.of()) {
+            (LabelKind::Tags, None) => {
+                let column = &label.columns()[0];
+                let message = format!("`{column}` holds tags of words, and nothing says of which text's");
+                let hint = format!("say it: {{ column = \"{column}\", kind = \"tags\", of = \"...\" }}");
+                context.report(Diagnostic::new("tags", place.clone(), message).hint(hint));
+            }
+            (LabelKind::Tags, Some(_)) | (_, None) => {}
+            (_, Some(_)) => {
+                let message = "`of` is for tags, and this is another label";
+                let hint = "add kind = \"tags\", or remove `of`";
+                context.report(Diagnostic::new("tags", place.join("of"), message).hint(hint));
+            }
+        }
+    }
+
+    /// Reports tags of the words of columns that are not encoded, or as what has no steps. `last` is the last step of a
+    /// chain that is declared here.
+    pub(crate) fn check_words<'s>(
+        &self,
+        columns: &BTreeMap<String, ColumnType>,
+        last: impl Fn(&str) -> Option<&'s Step>,
+        context: &mut Context<'_>,
+    ) {
+        for (_, label, place) in self.declared(context) {
+            let Some(of) = label.of().filter(|_| label.kind(self.label_kind) == LabelKind::Tags) else {
+                continue;
+            };
+            let (message, hint) = match columns.get(of) {
+                Some(ColumnType::Sequence { .. }) => continue,
+                // A chain that is wrong has been told.
+                None if last(of).is_some() => continue,
+                None => {
+                    let names: Vec<String> = columns.keys().cloned().collect();
+                    (format!("`{of}` is no encoded column"), column_hint(of, &names))
+                }
+                Some(_) => {
+                    let what = last(of).map_or_else(String::new, |step| format!(", `{}`,", step.name()));
+                    let message =
+                        format!("what the chain of `{of}` ends in{what} keeps no words in their places");
+                    let hint = "tags need tokens: `tokenize` and `index`, or `tokenizer`".to_owned();
+                    (message, hint)
+                }
+            };
+            context.report(Diagnostic::new("tags", place.join("of"), message).hint(hint));
+        }
     }
 
     /// Reports columns of labels that are not in the header, or are inputs too.
@@ -155,4 +212,9 @@ impl Preprocess {
             }
         }
     }
+}
+
+/// What a label's kind asks of how it is declared.
+fn form(kind: LabelKind) -> Option<LabelKind> {
+    matches!(kind, LabelKind::MultiLabel | LabelKind::Tags).then_some(kind)
 }

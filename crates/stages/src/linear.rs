@@ -75,7 +75,9 @@ impl Stage for Linear {
     fn check(&self, context: &mut Context<'_>) -> Vec<(&'static str, Fact)> {
         let Some((_, head)) = self.inputs().check_head(context) else { return vec![] };
         let (other, given): (&str, &[(&str, bool)]) = match head.label {
-            LabelKind::Class | LabelKind::MultiLabel => ("numbers", &[("alpha", self.alpha.is_some())]),
+            LabelKind::Class | LabelKind::MultiLabel | LabelKind::Tags => {
+                ("numbers", &[("alpha", self.alpha.is_some())])
+            }
             LabelKind::Number => {
                 ("classes", &[("c", self.c.is_some()), ("class-weights", self.class_weights.is_some())])
             }

@@ -25,6 +25,9 @@ pub enum Loss {
     BinaryCrossEntropy(BinaryCrossEntropy),
     /// Any number of classes, one logit a class; as PyTorch's `CrossEntropyLoss`.
     CategoricalCrossEntropy(CategoricalCrossEntropy),
+    /// Tags of words, one logit a tag at each step: the mean over the words, each at its first token, as PyTorch's
+    /// `CrossEntropyLoss` with `ignore_index` at all other steps. A word that no token stands for is left out.
+    TokenCrossEntropy(CategoricalCrossEntropy),
     /// Cross-entropy of a logit times (1 - p)^gamma, p the probability of what is true, so that rows that are right
     /// already count less (Lin et al. 2017); as torchvision's `sigmoid_focal_loss`.
     BinaryFocal(BinaryFocal),
@@ -168,6 +171,7 @@ impl Loss {
             Target::Binary | Target::MultiLabel => Loss::BinaryCrossEntropy(BinaryCrossEntropy::default()),
             Target::Multiclass => Loss::CategoricalCrossEntropy(CategoricalCrossEntropy::default()),
             Target::Number => Loss::Mse(OfNumbers { standardize: true }),
+            Target::Tags => Loss::TokenCrossEntropy(CategoricalCrossEntropy::default()),
         }
     }
 
@@ -176,6 +180,7 @@ impl Loss {
         match self {
             Loss::BinaryCrossEntropy(_) => "binary-cross-entropy",
             Loss::CategoricalCrossEntropy(_) => "categorical-cross-entropy",
+            Loss::TokenCrossEntropy(_) => "token-cross-entropy",
             Loss::BinaryFocal(_) => "binary-focal",
             Loss::CategoricalFocal(_) => "categorical-focal",
             Loss::Mse(_) => "mse",
@@ -192,6 +197,7 @@ impl Loss {
             Loss::BinaryCrossEntropy(_) | Loss::BinaryFocal(_) => Target::Binary,
             Loss::CategoricalCrossEntropy(_) | Loss::CategoricalFocal(_) => Target::Multiclass,
             Loss::Mse(_) | Loss::Mae(_) | Loss::Huber(_) | Loss::LogCosh(_) => Target::Number,
+            Loss::TokenCrossEntropy(_) => Target::Tags,
         }
     }
 
@@ -209,6 +215,7 @@ impl Loss {
             }
             LabelKind::MultiLabel => &["binary-cross-entropy", "binary-focal"],
             LabelKind::Number => &["mse", "mae", "huber", "log-cosh"],
+            LabelKind::Tags => &["token-cross-entropy"],
         }
     }
 
@@ -227,7 +234,9 @@ impl Loss {
     pub fn class_weights(&self) -> Option<&ClassWeights> {
         match self {
             Loss::BinaryCrossEntropy(loss) => loss.class_weights.as_ref(),
-            Loss::CategoricalCrossEntropy(loss) => loss.class_weights.as_ref(),
+            Loss::CategoricalCrossEntropy(loss) | Loss::TokenCrossEntropy(loss) => {
+                loss.class_weights.as_ref()
+            }
             Loss::BinaryFocal(loss) => loss.class_weights.as_ref(),
             Loss::CategoricalFocal(loss) => loss.class_weights.as_ref(),
             Loss::Mse(_) | Loss::Mae(_) | Loss::Huber(_) | Loss::LogCosh(_) => None,

@@ -8,12 +8,18 @@ use serde::{Deserialize, Serialize};
 
 /// A number that says how good predictions are. Definitions and values are scikit-learn's where it has them; averages
 /// over classes leave out those for which a value is not defined (`zero_division=nan`).
+///
+/// Of tags with `B-` and `I-` (IOB1, IOB2, BIOES) precision, recall and F1 are of entities, each right where its type, its
+/// first word and its last are, as seqeval counts them where it is not strict: of all together, or with `-macro` and
+/// `-weighted` the mean over their types. Of other tags they are of words: the mean over the tags, or with `-micro` of all
+/// together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Metric {
     /// Mean loss over the rows: in training of what is minimised, in evaluations the plain cross-entropy or squared error.
     Loss,
-    /// Share of rows whose chosen class is right; of labels that a row may have several of, share of rows with all right.
+    /// Share of rows whose chosen class is right; of labels that a row may have several of, share of rows with all right;
+    /// of tags, share of words.
     Accuracy,
     /// Mean over the classes of the share of their rows that are right.
     BalancedAccuracy,
@@ -101,6 +107,8 @@ enum Fits {
     All,
     /// Classes, one or several of them a row.
     Classes,
+    /// Classes, one or several of them a row, or tags of words.
+    Chosen,
     /// One class a row.
     Choice,
     /// More than two classes, one or several of them a row.
@@ -122,7 +130,7 @@ const fn less(metric: Metric, name: &'static str, fits: Fits) -> Declared {
 /// Every metric; those with a number have any number here.
 const METRICS: &[Declared] = &[
     less(Metric::Loss, "loss", Fits::All),
-    more(Metric::Accuracy, "accuracy", Fits::Classes),
+    more(Metric::Accuracy, "accuracy", Fits::Chosen),
     more(Metric::BalancedAccuracy, "balanced-accuracy", Fits::Choice),
     more(Metric::TopK(1), "top", Fits::Multiclass),
     more(Metric::Auc, "auc", Fits::Classes),
@@ -130,18 +138,18 @@ const METRICS: &[Declared] = &[
     more(Metric::AucOvo, "auc-ovo", Fits::Multiclass),
     more(Metric::AucOvoWeighted, "auc-ovo-weighted", Fits::Multiclass),
     more(Metric::AveragePrecision, "average-precision", Fits::Classes),
-    more(Metric::Precision, "precision", Fits::Classes),
-    more(Metric::PrecisionMacro, "precision-macro", Fits::Classes),
-    more(Metric::PrecisionMicro, "precision-micro", Fits::Classes),
-    more(Metric::PrecisionWeighted, "precision-weighted", Fits::Classes),
-    more(Metric::Recall, "recall", Fits::Classes),
-    more(Metric::RecallMacro, "recall-macro", Fits::Classes),
-    more(Metric::RecallMicro, "recall-micro", Fits::Classes),
-    more(Metric::RecallWeighted, "recall-weighted", Fits::Classes),
-    more(Metric::F1, "f1", Fits::Classes),
-    more(Metric::F1Macro, "f1-macro", Fits::Classes),
-    more(Metric::F1Micro, "f1-micro", Fits::Classes),
-    more(Metric::F1Weighted, "f1-weighted", Fits::Classes),
+    more(Metric::Precision, "precision", Fits::Chosen),
+    more(Metric::PrecisionMacro, "precision-macro", Fits::Chosen),
+    more(Metric::PrecisionMicro, "precision-micro", Fits::Chosen),
+    more(Metric::PrecisionWeighted, "precision-weighted", Fits::Chosen),
+    more(Metric::Recall, "recall", Fits::Chosen),
+    more(Metric::RecallMacro, "recall-macro", Fits::Chosen),
+    more(Metric::RecallMicro, "recall-micro", Fits::Chosen),
+    more(Metric::RecallWeighted, "recall-weighted", Fits::Chosen),
+    more(Metric::F1, "f1", Fits::Chosen),
+    more(Metric::F1Macro, "f1-macro", Fits::Chosen),
+    more(Metric::F1Micro, "f1-micro", Fits::Chosen),
+    more(Metric::F1Weighted, "f1-weighted", Fits::Chosen),
     more(Metric::Matthews, "matthews", Fits::Choice),
     more(Metric::Kappa, "kappa", Fits::Choice),
     less(Metric::LogLoss, "log-loss", Fits::Classes),
@@ -161,8 +169,9 @@ impl Fits {
     fn label(self, label: LabelKind) -> bool {
         match label {
             LabelKind::Class => self != Fits::Number,
-            LabelKind::MultiLabel => matches!(self, Fits::All | Fits::Classes | Fits::Several),
+            LabelKind::MultiLabel => matches!(self, Fits::All | Fits::Classes | Fits::Chosen | Fits::Several),
             LabelKind::Number => matches!(self, Fits::All | Fits::Number),
+            LabelKind::Tags => matches!(self, Fits::All | Fits::Chosen),
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use data::{LABEL, LabelKind};
-use network::{Dim, Network, Node, Param, is_inside, nearest};
+use network::{Dim, Graph, Network, Node, Param, is_inside, nearest};
 use plan::{Diagnostic, Place};
 
 use crate::check::Context;
@@ -62,8 +62,8 @@ pub(crate) fn check_outputs(
     let Some(network) = network else { return Goals::new() };
     let goals = training.goals(before, &kinds, network);
     let Ok(graph) = network.lower() else { return goals };
-    for (output, node) in graph.results() {
-        let (Some(goal), node) = (goals.get(output), &graph.nodes[node]) else { continue };
+    for (output, end) in graph.results() {
+        let (Some(goal), node) = (goals.get(output), &graph.nodes[end]) else { continue };
         let Some(label) = data.labels.get(&goal.label) else {
             if training.outputs.is_empty() {
                 let message =
@@ -83,6 +83,9 @@ pub(crate) fn check_outputs(
             None => Spot { loss: context.place(key), network: context.place(key) },
         };
         check_output(goal, label, node, &spot, context);
+        if label.kind == LabelKind::Tags {
+            check_steps(label, &graph, end, &spot, context);
+        }
     }
     for node in graph.nodes.iter().filter(|_| !graph.outputs.is_empty()) {
         let open = |param: &Param| param.shape.first().is_some_and(Dim::is_classes);
@@ -115,7 +118,12 @@ fn check_output(goal: &Goal, label: &LabelFact, node: &Node, spot: &Spot, contex
     let units = node.signal.width().size();
     // As many as there are classes, which the data will tell.
     let open = node.signal.width().is_classes() && target != Target::Binary;
-    let fits = shape.0.len() == 2
+    if target == Target::Tags && !node.signal.is_sequence() {
+        // What makes one vector of the steps is told by itself.
+        return;
+    }
+    let rank = if target == Target::Tags { 3 } else { 2 };
+    let fits = shape.0.len() == rank
         && shape.0[0] == Dim::Batch
         && node.signal.ids.is_none()
         && (open || units.is_some_and(|units| target.fits(units)));
@@ -126,7 +134,10 @@ fn check_output(goal: &Goal, label: &LabelFact, node: &Node, spot: &Spot, contex
             target.wants(),
             node.name
         );
-        let hint = "end with a dense layer of the right units after pooling the sequence";
+        let hint = match target {
+            Target::Tags => "end with a dense layer; without `units` it has one for each tag",
+            _ => "end with a dense layer of the right units after pooling the sequence",
+        };
         context.report(Diagnostic::new("output-shape", spot.loss.clone(), message).hint(hint));
     } else if let (Some(units), Some(width)) = (units, label.width)
         && units != width
@@ -135,6 +146,32 @@ fn check_output(goal: &Goal, label: &LabelFact, node: &Node, spot: &Spot, contex
         let hint = "end with one unit a label";
         context.report(Diagnostic::new("output-shape", spot.network.clone(), message).hint(hint));
     }
+}
+
+/// Reports an output for tags whose steps are not those of the text that the tags are of.
+fn check_steps(label: &LabelFact, graph: &Graph, end: usize, spot: &Spot, context: &mut Context<'_>) {
+    let of = label.of.as_deref().unwrap_or_default();
+    let (node, name) = (&graph.nodes[end], label.name());
+    let (message, hint) = if let Some(pool) = graph.pooled(end) {
+        let message = format!(
+            "`{name}` has a tag for each word, and `{}` makes one vector of all steps of a text",
+            pool.layer
+        );
+        (message, format!("leave `{}` out, so that the network ends in logits for every step", pool.layer))
+    } else if let Some(Dim::After(layer)) = node.signal.shape.0.get(1) {
+        let message = format!("`{name}` has a tag for each word, and `{layer}` changes the number of steps");
+        (message, "keep every step: a `conv1d` does with padding = \"same\", a pooling does not".to_owned())
+    } else if graph.steps_of(end) != Some(of) {
+        let read = match graph.steps_of(end) {
+            Some(column) => format!("the steps of `{}` are those of `{column}`", node.name),
+            None => format!("the steps of `{}` are not those of one column", node.name),
+        };
+        let message = format!("`{name}` is of the words of `{of}`, and {read}");
+        (message, format!("let the output come from `{of}` alone"))
+    } else {
+        return;
+    };
+    context.report(Diagnostic::new("output-shape", spot.network.clone(), message).hint(hint));
 }
 
 /// Reports outputs that are no nodes of the network; whether all are.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use data::Part;
+use data::{LabelKind, Part};
 use plan::{ArtifactKind, Diagnostic};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -13,7 +13,10 @@ use crate::fact::Fact;
 use crate::table::{Params, Reference, Stage};
 
 /// Writes `predictions.csv`: the row's id, the score of each class (for two classes, of the second), the class; for
-/// labels of which a row may have several, the score of each and those above a half; for numbers the value.
+/// labels of which a row may have several, the score of each and those above a half; for numbers the value. For tags of
+/// words a line for each entity: its type, its text, its first character and the one behind its last (Unicode scalar
+/// values from 0, as Python counts), and the mean probability of its words' tags; where tags spell no entities, such as
+/// parts of speech, a line for each word.
 /// `pipeline predict RECIPE STAGE --input new.csv` does the same for a new file.
 ///
 /// Output: `predictions`.
@@ -74,6 +77,12 @@ impl Stage for Predict {
         let Some(model) = checked else { return vec![] };
         if self.part.is_some() {
             context.part(self.part, &model.data);
+        }
+        let other = model.told.iter().find(|told| told.kind != LabelKind::Class);
+        if let (Some(_), Some(other)) = (self.top, other) {
+            let message = format!("`top` is for classes, and the model tells {}", other.kind.in_words());
+            let diagnostic = Diagnostic::new("label-kind", context.place("top"), message).at_key();
+            context.report(diagnostic.hint("remove `top`"));
         }
         self.check_classes(context);
         vec![("predictions", Fact::Plain(ArtifactKind::Predictions))]

@@ -120,6 +120,13 @@ fn types(
             let hint = "say which column it is: label = \"...\"";
             context.report(Diagnostic::new("chain", chain.place.join(at), message).hint(hint));
         }
+        let of_tags = labels.get(LABEL).is_some_and(|label| label.kind == LabelKind::Tags);
+        if let Some(at) = learns.filter(|_| of_tags && chain.first) {
+            let name = chain.steps[at].name();
+            let message = format!("`{name}` learns from one label a row, and the label is of tags of words");
+            let hint = "encode the column without the label";
+            context.report(Diagnostic::new("chain", chain.place.join(at), message).hint(hint));
+        }
         let bayes = chain.steps.iter().position(|step| matches!(step, Step::NaiveBayes(_)));
         let several = labels.get(LABEL).is_some_and(|label| label.kind == LabelKind::MultiLabel);
         if let Some(at) = bayes.filter(|_| several && chain.first) {
@@ -213,6 +220,8 @@ impl Stage for Preprocess {
             vocabularies.extend(fitted.vocabularies.clone());
             rows = fitted.fitted.clone();
         }
+        let last = |name: &str| own.get(name)?.steps.last();
+        self.check_words(&columns, last, context);
         self.check_header(source, &columns, &own, context);
         let all = source.rows(&self.data);
         let parts = source.parts();

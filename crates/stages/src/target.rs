@@ -13,6 +13,8 @@ pub enum Target {
     MultiLabel,
     /// One number a row.
     Number,
+    /// One logit a tag at each step; the tags of a word exclude each other.
+    Tags,
 }
 
 impl Target {
@@ -23,6 +25,7 @@ impl Target {
             LabelKind::Class => Target::Multiclass,
             LabelKind::MultiLabel => Target::MultiLabel,
             LabelKind::Number => Target::Number,
+            LabelKind::Tags => Target::Tags,
         }
     }
 
@@ -32,6 +35,7 @@ impl Target {
             Target::Binary | Target::Multiclass => LabelKind::Class,
             Target::MultiLabel => LabelKind::MultiLabel,
             Target::Number => LabelKind::Number,
+            Target::Tags => LabelKind::Tags,
         }
     }
 
@@ -42,6 +46,7 @@ impl Target {
             Target::Multiclass => "[batch, classes]: one logit a class, at least 2",
             Target::MultiLabel => "[batch, labels]: one logit a label, at least 2",
             Target::Number => "[batch, 1]: one number a row",
+            Target::Tags => "[batch, time, tags]: one logit a tag at each step, at least 2",
         }
     }
 
@@ -49,7 +54,7 @@ impl Target {
     pub fn fits(self, width: usize) -> bool {
         match self {
             Target::Binary | Target::Number => width == 1,
-            Target::Multiclass | Target::MultiLabel => width > 1,
+            Target::Multiclass | Target::MultiLabel | Target::Tags => width > 1,
         }
     }
 }

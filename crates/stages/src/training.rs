@@ -193,6 +193,7 @@ impl Training {
     pub fn measured(&self, label: LabelKind) -> Vec<Metric> {
         self.metrics.clone().unwrap_or_else(|| match label {
             LabelKind::Class | LabelKind::MultiLabel => vec![Metric::Accuracy, Metric::Auc],
+            LabelKind::Tags => vec![Metric::Accuracy, Metric::F1],
             LabelKind::Number => vec![Metric::Rmse, Metric::Mae, Metric::R2],
         })
     }

@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 
-use data::{Augment, Dataset, ImageBatch, Labels};
+use data::{Augment, Dataset, ImageBatch, Labels, Tags};
 use network::Input;
 use nn::{Column, Inputs, Module};
 use torch::{Device, Kind, Tensor, guard};
@@ -173,10 +173,31 @@ impl<'a> Loader<'a> {
         self.dataset.label_batch(label, rows).ok_or(Error::NoLabel)
     }
 
-    /// How much the rows weigh in the loss, `[rows]`, `Float`; none where all weigh the same.
-    pub(crate) fn weights(&self, rows: &[u32]) -> Result<Option<Tensor>, Error> {
-        let Some(weights) = self.dataset.weight_batch(rows) else { return Ok(None) };
+    /// How much each of what a label's loss is of weighs, `[rows]`, of tags `[words that a token stands for]`, `Float`;
+    /// none where all weigh the same.
+    pub(crate) fn weights(&self, label: &str, rows: &[u32]) -> Result<Option<Tensor>, Error> {
+        let Some(mut weights) = self.dataset.weight_batch(rows) else { return Ok(None) };
+        if let Labels::Tags(tags) = self.labels(label, rows)? {
+            weights = tags.words.standing().map(|(row, ..)| weights[row]).collect();
+        }
         Ok(Some(guard(|| Tensor::from_slice(&weights).to_device(self.device))?))
+    }
+
+    /// Of values for each step, `[rows, steps, width]`, those of the words that a token stands for: `[words, width]`, row
+    /// after row.
+    ///
+    /// # Errors
+    /// [`Error::NoLabel`] when the words of the column have no tags.
+    pub(crate) fn of_words(&self, column: &str, rows: &[u32], values: &Tensor) -> Result<Tensor, Error> {
+        let words = self.dataset.words(column, rows).ok_or(Error::NoLabel)?;
+        Ok(guard(|| {
+            let size = values.size();
+            let (steps, width) = (size[1], size[2]);
+            let places: Vec<i64> =
+                words.standing().map(|(row, _, step)| row as i64 * steps + i64::from(step)).collect();
+            let places = Tensor::from_slice(&places).to_device(self.device);
+            values.reshape([-1, width]).index_select(0, &places)
+        })?)
     }
 
     /// The dataset whose rows are loaded.
@@ -184,8 +205,8 @@ impl<'a> Loader<'a> {
         self.dataset
     }
 
-    /// A label of the rows as a loss takes it: class indices `[rows]`, `Int64`; numbers `[rows]` or whether a row has a
-    /// label `[rows, labels]`, `Float`.
+    /// A label of the rows as a loss takes it: class indices `[rows]`, or of tags `[words that a token stands for]`,
+    /// `Int64`; numbers `[rows]` or whether a row has a label `[rows, labels]`, `Float`.
     pub(crate) fn truth(&self, label: &str, rows: &[u32]) -> Result<Tensor, Error> {
         let labels = self.labels(label, rows)?;
         Ok(guard(|| {
@@ -195,6 +216,10 @@ impl<'a> Loader<'a> {
                     Tensor::from_slice(flags).reshape([-1, *width as i64]).to_kind(Kind::Float)
                 }
                 Labels::Number(numbers) => Tensor::from_slice(numbers),
+                Labels::Tags(Tags { words, tags }) => {
+                    let own: Vec<i32> = words.standing().map(|(_, word, _)| tags[word]).collect();
+                    Tensor::from_slice(&own).to_kind(Kind::Int64)
+                }
             };
             tensor.to_device(self.device)
         })?)

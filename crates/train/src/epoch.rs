@@ -125,15 +125,22 @@ impl Run<'_> {
             let place = [epoch, step, nth];
             let draw = Draws::new(seed, "step", if nth == 0 { &place[..2] } else { &place }).u64();
             let pass = self.module.train(&inputs, draw)?;
-            let loss = self.loss(&pass.outputs, batch, (batch.len() < rows.len()).then_some(&whole[..]))?;
-            ledger.enter(step as usize, &pass.outputs, &loss, batch)?;
+            let said = self.said(&pass.outputs, batch)?;
+            let loss = self.loss(&said, batch, (batch.len() < rows.len()).then_some(&whole[..]))?;
+            ledger.enter(step as usize, &said, &loss, batch)?;
             let loss = learner.scaled(loss)?;
             nn::add_gradients(&mut gradients, self.module.gradients(&pass, &loss)?)?;
         }
         Ok(gradients)
     }
 
-    /// The loss of a batch: the sum over the outputs. Each is a mean over rows that weigh `whole` together, of which the
+    /// What each output says in a batch, as its loss and its metrics take it.
+    pub(crate) fn said(&self, results: &[Tensor], batch: &[u32]) -> Result<Vec<Tensor>, Error> {
+        let pairs = self.heads.iter().zip(results);
+        pairs.map(|(head, result)| head.said(&self.loader, batch, result)).collect()
+    }
+
+    /// The loss of a batch: the sum over what the outputs say. Each is a mean over rows that weigh `whole` together, of which the
     /// batch's are a share.
     pub(crate) fn loss(
         &self,
@@ -141,11 +148,11 @@ impl Run<'_> {
         batch: &[u32],
         whole: Option<&[f64]>,
     ) -> Result<Tensor, Error> {
-        let weights = self.loader.weights(batch)?;
         let own = whole.map(|_| self.weights_of(batch)).transpose()?;
         let mut sum: Option<Tensor> = None;
         for (at, (head, output)) in self.heads.iter().zip(outputs).enumerate() {
             let truth = self.loader.truth(&head.label, batch)?;
+            let weights = self.loader.weights(&head.label, batch)?;
             let mut loss = head.criterion.loss(output, &truth, weights.as_ref())?;
             if let (Some(whole), Some(own)) = (whole, &own) {
                 loss = guard(|| loss * if whole[at] > 0.0 { own[at] / whole[at] } else { 0.0 })?;

@@ -6,8 +6,9 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use data::{Augment, Dataset, Labels, Part, RowValuesWriter};
-use metrics::{Classes, MultiLabel, Numbers, Predictions};
+use data::{Augment, Dataset, Labels, Part, RowValuesWriter, Words};
+use metrics::{Classes, MultiLabel, Numbers, Predictions, TagSet, Tagging};
+use network::{Dim, Signal};
 use nn::Module;
 use stages::{Goals, Metric};
 use torch::values;
@@ -66,10 +67,12 @@ pub(crate) fn each<T>(
 pub struct Predicted {
     /// The output's name; the only one is called "".
     pub output: String,
-    /// `[rows, width]`, row-major.
+    /// `[rows, width]`, row-major; of an output that speaks of each step, `[words that a token stands for, width]`.
     pub values: Vec<f32>,
-    /// Values a row.
+    /// Values a row, or a word.
     pub width: usize,
+    /// Of an output that speaks of each step: the words of the rows.
+    pub words: Option<Words>,
 }
 
 /// What the output says of `rows`, `[rows, width]` row-major in the order of `rows`, and the width; of several outputs
@@ -103,21 +106,47 @@ pub fn predict_all(
 
 fn outputs(module: &Module, loader: &Loader<'_>, rows: &[u32]) -> Result<Vec<Predicted>, Error> {
     let results = module.graph().results();
-    let empty = |(output, node): (&str, usize)| {
-        let width = vector_width(module, node)?;
-        Ok(Predicted { output: output.to_owned(), values: vec![0.0; rows.len() * width], width })
+    let words_of = |node: usize| {
+        let column = module.graph().steps_of(node)?;
+        Some((column, loader.dataset().words(column, rows)?))
     };
-    let mut all = results.into_iter().map(empty).collect::<Result<Vec<Predicted>, Error>>()?;
+    let columns: Vec<Option<&str>> =
+        results.iter().map(|&(_, node)| words_of(node).map(|(column, _)| column)).collect();
+    // Where the values of each row begin, which batches come to in any order.
+    let mut starts: Vec<Vec<usize>> = vec![];
+    let mut empty = |(output, node): (&str, usize)| {
+        let (width, words) = match words_of(node) {
+            Some((column, words)) => (steps_width(module, node, column)?, Some(words)),
+            None => (vector_width(module, node)?, None),
+        };
+        let count = |row: usize| words.as_ref().map_or(1, |words| words.row(row).iter().flatten().count());
+        let own = std::iter::once(0).chain((0..rows.len()).scan(0, |end, row| {
+            *end += count(row) * width;
+            Some(*end)
+        }));
+        starts.push(own.collect());
+        let values = vec![0.0; starts.last().and_then(|own: &Vec<usize>| own.last().copied()).unwrap_or(0)];
+        Ok(Predicted { output: output.to_owned(), values, width, words })
+    };
+    let mut all = results.iter().copied().map(&mut empty).collect::<Result<Vec<Predicted>, Error>>()?;
     each(
         loader,
         rows,
         None,
         |inputs| module.forward_results(inputs),
         |batch, results| {
-            for (Predicted { values, width, .. }, result) in all.iter_mut().zip(results) {
-                let found = values::floats(result)?;
-                for (&at, row) in batch.iter().zip(found.chunks_exact(*width)) {
-                    values[at * *width..(at + 1) * *width].copy_from_slice(row);
+            let own: Vec<u32> = batch.iter().map(|&at| rows[at]).collect();
+            for (nth, result) in results.iter().enumerate() {
+                let found = match columns[nth] {
+                    Some(column) => values::floats(&loader.of_words(column, &own, result)?)?,
+                    None => values::floats(result)?,
+                };
+                let mut from = 0;
+                for &at in batch {
+                    let place = starts[nth][at]..starts[nth][at + 1];
+                    let length = place.len();
+                    all[nth].values[place].copy_from_slice(&found[from..from + length]);
+                    from += length;
                 }
             }
             Ok(())
@@ -126,16 +155,27 @@ fn outputs(module: &Module, loader: &Loader<'_>, rows: &[u32]) -> Result<Vec<Pre
     Ok(all)
 }
 
+/// Units of a node that gives a vector for each step of the column.
+pub(crate) fn steps_width(module: &Module, node: usize, column: &str) -> Result<usize, Error> {
+    let signal = &module.graph().nodes[node].signal;
+    match (&signal.shape.0[..], signal.width().size()) {
+        ([_, Dim::Time, _], Some(width)) if module.graph().steps_of(node) == Some(column) => Ok(width),
+        _ => Err(Error::Features(sizes(signal))),
+    }
+}
+
 /// Units of a node that gives one vector a row.
 pub(crate) fn vector_width(module: &Module, node: usize) -> Result<usize, Error> {
     let signal = &module.graph().nodes[node].signal;
     match (signal.shape.0.len(), signal.width().size()) {
         (2, Some(width)) if signal.ids.is_none() => Ok(width),
-        _ => {
-            let size = |dim: &network::Dim| dim.size().map_or(-1, |size| size as i64);
-            Err(Error::Features(signal.shape.0.iter().map(size).collect()))
-        }
+        _ => Err(Error::Features(sizes(signal))),
     }
+}
+
+/// The sizes of a shape, -1 where one is not known.
+fn sizes(signal: &Signal) -> Vec<i64> {
+    signal.shape.0.iter().map(|dim| dim.size().map_or(-1, |size| size as i64)).collect()
 }
 
 /// Writes the values of the network's output node for `rows` to `path`, replacing what is there: a safetensors file
@@ -209,7 +249,7 @@ pub(crate) fn by_name(
         let loss = head.criterion.mean(output, &labels, weights.as_deref());
         sum = sum.zip(loss).map(|(sum, loss)| sum + head.weight * loss);
         found.extend(loss.map(|loss| (head.name(Metric::Loss), loss)));
-        let said = said(output, &labels);
+        let said = said(output, &labels, &head.classes);
         for &metric in head.metrics.iter().filter(|metric| **metric != Metric::Loss) {
             found.extend(said.measure(metric).map(|value| (head.name(metric), value)));
         }
@@ -218,8 +258,8 @@ pub(crate) fn by_name(
     Ok(found)
 }
 
-/// A network's `outputs` `[rows, width]` beside what is true.
-fn said<'a>(outputs: &'a [f32], labels: &Labels) -> Predictions<'a> {
+/// A network's `outputs` `[rows, width]` beside what is true; of tags `[words that a token stands for, width]`.
+fn said<'a>(outputs: &'a [f32], labels: &Labels, names: &[String]) -> Predictions<'a> {
     let width = outputs.len().checked_div(labels.len()).unwrap_or(1);
     match labels {
         Labels::Class(classes) => {
@@ -229,6 +269,10 @@ fn said<'a>(outputs: &'a [f32], labels: &Labels) -> Predictions<'a> {
         Labels::MultiLabel { flags, .. } => {
             let truth: Vec<bool> = flags.iter().map(|flag| *flag == 1).collect();
             Predictions::MultiLabel(MultiLabel::new(outputs, width, truth))
+        }
+        Labels::Tags(tags) => {
+            let width = outputs.len().checked_div(tags.words.standing().count()).unwrap_or(1);
+            Predictions::Tags(Tagging::new(outputs, width, TagSet::new(names), tags))
         }
         Labels::Number(numbers) => {
             let double = |values: &[f32]| values.iter().map(|&value| f64::from(value)).collect();

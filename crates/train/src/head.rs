@@ -1,12 +1,14 @@
 //! The outputs of a network in a training: each with its label, its loss and its metrics.
 
-use data::{Dataset, LabelKind};
+use data::{Dataset, FittedLabel, LabelKind};
 use nn::Module;
 use stages::{Goals, Measure, Metric};
+use torch::Tensor;
 
+use crate::batch::Loader;
 use crate::criterion::Criterion;
 use crate::error::Error;
-use crate::evaluate::vector_width;
+use crate::evaluate::{steps_width, vector_width};
 
 /// One of the network's results.
 pub(crate) struct Head {
@@ -20,6 +22,10 @@ pub(crate) struct Head {
     pub(crate) weight: f64,
     /// What is measured beside the loss.
     pub(crate) metrics: Vec<Metric>,
+    /// Of tags: the column of whose words they are.
+    pub(crate) words: Option<String>,
+    /// Names of classes, labels or tags.
+    pub(crate) classes: Vec<String>,
 }
 
 impl Head {
@@ -38,7 +44,7 @@ impl Head {
         let head = |(output, node): (&str, usize)| {
             let goal = goals.get(output).ok_or_else(|| Error::NoGoal(output.to_owned()))?;
             let label = *labels.get(goal.label.as_str()).ok_or(Error::NoLabel)?;
-            let width = vector_width(module, node)?;
+            let width = output_width(module, node, label)?;
             let criterion = Criterion::of(goal, width, module, node, dataset)?;
             let (classes, room) = (label.classes.len(), width.max(2));
             if classes > room || label.kind == LabelKind::MultiLabel && classes < room {
@@ -52,13 +58,32 @@ impl Head {
                 criterion,
                 weight: goal.weight,
                 metrics,
+                words: label.of.clone(),
+                classes: label.classes.clone(),
             })
         };
         module.graph().results().into_iter().map(head).collect()
     }
 
+    /// The output's values in a batch as its loss and its metrics take them: of tags `[words, tags]`, the words that a
+    /// token of the batch stands for; else as they are.
+    pub(crate) fn said(&self, loader: &Loader<'_>, rows: &[u32], result: &Tensor) -> Result<Tensor, Error> {
+        match &self.words {
+            Some(column) => loader.of_words(column, rows, result),
+            None => Ok(result.shallow_clone()),
+        }
+    }
+
     /// What a metric of this output is called.
     pub(crate) fn name(&self, metric: Metric) -> String {
         Measure { output: self.output.clone(), metric }.to_string()
+    }
+}
+
+/// Values that an output has for each thing that its label is of: a row, or of tags a word.
+fn output_width(module: &Module, node: usize, label: &FittedLabel) -> Result<usize, Error> {
+    match &label.of {
+        Some(column) => steps_width(module, node, column),
+        None => vector_width(module, node),
     }
 }

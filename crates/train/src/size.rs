@@ -57,7 +57,7 @@ impl Run<'_> {
             .map(|weights| guard(|| weights.detach().zeros_like()));
         let beside = beside.collect::<Result<_, _>>()?;
         let pass = self.module.train(&self.loader.inputs(rows)?, 0)?;
-        let loss = self.loss(&pass.outputs, rows, None)?;
+        let loss = self.loss(&self.said(&pass.outputs, rows)?, rows, None)?;
         Ok((self.module.gradients(&pass, &loss)?.into_values().collect(), beside))
     }
 }

@@ -20,6 +20,13 @@ LABELS = dict(
     logits=[[0.3, -1.2, 0.0], [50.0, -50.0, 2.0], [-0.5, 0.25, -3.0], [1.0, 1.5, -1.0]],
     labels=[[1, 0, 1], [0, 1, 1], [0, 0, 0], [1, 1, 0]],
 )
+TOKENS = dict(
+    logits=[
+        [[0.0, 1.0, 2.0], [0.3, -0.2, 0.1], [4.0, -4.0, 0.0], [9.0, 9.0, 9.0]],
+        [[-7.0, 0.0, 7.0], [1.0, 1.5, -1.0], [0.5, 0.25, 2.0], [60.0, -60.0, 0.0]],
+    ],
+    labels=[[-100, 0, 2, -100], [-100, 1, -100, 1]],
+)
 NUMBERS = dict(
     logits=[[0.5], [2.0], [-30.0], [4.0], [1.0], [-2.5]], labels=[1.0, -0.5, 20.0, 4.0, 0.25, -1.0]
 )
@@ -49,6 +56,25 @@ def case(name, kind, data, compute, settings=None, classes=None, counts=None, on
         "labels": labels.tolist(),
         **({"unit": unit} if unit else {}),
         **({"weights": weights} if weights else {}),
+        "value": loss.item(),
+        "gradient": gradient.flatten().tolist(),
+    }
+
+
+def tokens(name, options, settings, classes=None, counts=None):
+    """Logits of three tags at each of four steps of two texts; -100 marks steps that stand for no word."""
+    logits = torch.tensor(TOKENS["logits"], dtype=torch.float64).requires_grad_()
+    labels = torch.tensor(TOKENS["labels"])
+    loss = F.cross_entropy(logits.flatten(0, 1), labels.flatten(), ignore_index=-100, **options)
+    (gradient,) = torch.autograd.grad(loss, logits)
+    return {
+        "name": name,
+        "loss": {"kind": "token-cross-entropy", **settings},
+        "classes": classes or ["0", "1", "2"],
+        "counts": counts or [1, 1, 1],
+        "logits": logits.detach().flatten().tolist(),
+        "width": 3,
+        "labels": labels.tolist(),
         "value": loss.item(),
         "gradient": gradient.flatten().tolist(),
     }
@@ -129,6 +155,12 @@ def main():
         case(
             "balanced, smoothed", several, SEVERAL, ce(weight=weights(12 / 9, 1.0, 12 / 15), label_smoothing=0.3),
             {"class-weights": "balanced", "label-smoothing": 0.3}, counts=[3, 4, 5],
+        ),
+        tokens("plain", {}, {}),
+        tokens("smoothed", dict(label_smoothing=0.1), {"label-smoothing": 0.1}),
+        tokens(
+            "by name, smoothed", dict(weight=weights(0.5, 1.0, 3.0), label_smoothing=0.2),
+            {"class-weights": {"a": 0.5, "c": 3.0}, "label-smoothing": 0.2}, ["a", "b", "c"],
         ),
         case("plain", "binary-focal", BINARY, focal()),
         case("alpha and gamma", "binary-focal", BINARY, focal(0.25, 1.5), {"alpha": 0.25, "gamma": 1.5}),

@@ -257,7 +257,7 @@ pub(crate) fn labels(data: &Dataset, rows: &[u32]) -> Result<(Vec<f64>, Goal), S
     match data.label_batch(LABEL, rows) {
         None => Err(StageError::new(Blame::Input, "the data has no label to train on")),
         Some(Labels::Number(values)) => Ok((values.iter().map(|&v| f64::from(v)).collect(), Goal::Number)),
-        Some(Labels::MultiLabel { .. }) => {
+        Some(Labels::MultiLabel { .. } | Labels::Tags(_)) => {
             let message = "a head learns one class or number a row, and the label may have several";
             Err(StageError::new(Blame::Input, message))
         }

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use data::{Dataset, Labels, Part};
-use metrics::{Bootstrap, Confusion, Counts, Interval, Predictions, Weights};
+use data::{Dataset, Labels, Part, Tags};
+use metrics::{Bootstrap, Confusion, Counts, Interval, Predictions, TagSet, Weights};
 use plan::{ArtifactKind, Outcome, Progress, StageError, Task};
 use stages::{Evaluate, Measure, Metric};
 
@@ -15,6 +15,7 @@ use crate::predict;
 use crate::reading::{self, Reading};
 use crate::scores::{Said, Scored, score};
 use crate::sheets;
+use crate::tagged;
 
 /// Precision, recall and F1 of each class.
 const CLASSES: &str = "classes.csv";
@@ -106,6 +107,10 @@ fn write_rows(folder: &Path, scored: &Scored, said: &Said) -> Result<(), StageEr
         Predictions::MultiLabel(labels) => {
             write_classes(folder, &said.classes, &labels.counts(&Weights::default()))
         }
+        Predictions::Tags(tagging) => {
+            write_classes(folder, tagging.set().names(), &tagging.counts(&Weights::default()))?;
+            write_confusion(folder, &said.classes, &tagging.confusion(said.classes.len()))
+        }
         Predictions::Numbers(_) => Ok(()),
     }
 }
@@ -174,6 +179,10 @@ fn write_scores(folder: &Path, scored: &Scored, said: &Said, labels: &Labels) ->
             flags.chunks_exact(*width).map(row).collect()
         }
         Labels::Number(values) => values.iter().map(f32::to_string).collect(),
+        Labels::Tags(Tags { words, tags }) => {
+            let tags: Vec<u32> = tags.iter().map(|tag| tag.cast_unsigned()).collect();
+            tagged::cells(&TagSet::new(&said.classes), words, &tags)
+        }
     };
     let (columns, values) = predict::columns(said);
     let mut header = ["row", "id", "label"].map(str::to_owned).to_vec();

@@ -27,6 +27,7 @@ mod project;
 mod reading;
 mod scores;
 mod sheets;
+mod tagged;
 mod train;
 mod tsne;
 mod word_vectors;

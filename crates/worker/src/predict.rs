@@ -1,5 +1,6 @@
 //! Runs `predict`.
 
+use metrics::TagSet;
 use plan::{ArtifactKind, Blame, Outcome, StageError, Task};
 use stages::Predict;
 
@@ -9,6 +10,7 @@ use crate::files::{METRICS, Outputs, read_json, write_csv};
 use crate::inputs::artifact;
 use crate::scores::{Said, Scores, score};
 use crate::sheets::write_predictions;
+use crate::tagged;
 
 pub(crate) fn run(params: &Predict, task: &Task, _: Report<'_>) -> Result<Outcome, StageError> {
     let mut scored = score(task, |_| params.part)?;
@@ -33,6 +35,14 @@ pub(crate) fn run(params: &Predict, task: &Task, _: Report<'_>) -> Result<Outcom
     }
     let mut outputs = Outputs::new(task);
     let folder = outputs.port("predictions", ArtifactKind::Predictions, serde_json::json!({}))?;
+    if let [Said { scores: Scores::Tags { .. }, .. }] = &scored.outputs[..] {
+        let (header, lines) = tagged::found(&scored, &scored.outputs[0])?;
+        outputs.summary("rows", scored.rows.len() as f64);
+        let what = if header[1] == "entity" { "entities" } else { "words" };
+        outputs.summary(what, lines.len() as f64);
+        write_csv(&folder, PREDICTIONS, &header, lines)?;
+        return Ok(outputs.done());
+    }
     let mut header = vec!["id".to_owned()];
     let mut values: Vec<Vec<String>> = vec![vec![]; scored.rows.len()];
     for said in &scored.outputs {
@@ -49,7 +59,7 @@ pub(crate) fn run(params: &Predict, task: &Task, _: Report<'_>) -> Result<Outcom
         .iter()
         .zip(values)
         .map(|(&row, values)| std::iter::once(scored.id(row)).chain(values).collect::<Vec<_>>());
-    write_csv(&folder, "predictions.csv", &header, lines)?;
+    write_csv(&folder, PREDICTIONS, &header, lines)?;
     write_predictions(&folder, &scored)?;
     outputs.summary("rows", scored.rows.len() as f64);
     Ok(outputs.done())
@@ -80,17 +90,24 @@ fn likeliest(said: &Said, top: usize) -> Result<(Vec<String>, Vec<Vec<String>>),
     Ok((header, rows.collect()))
 }
 
+/// What is said of each row.
+const PREDICTIONS: &str = "predictions.csv";
 /// Between the labels of a row that may have several.
 const BETWEEN: &str = ";";
 
 /// Header and values of each row: one score for two classes, one a class for more, then the class; one a label, then
-/// those above a half; or the number.
+/// those above a half; the tags of a text; or the number.
 pub(crate) fn columns(said: &Said) -> (Vec<String>, Vec<Vec<String>>) {
     let mut header = vec![];
     match &said.scores {
         Scores::Numbers(values) => {
             header.push("value".into());
             (header, values.iter().map(|value| vec![value.to_string()]).collect())
+        }
+        Scores::Tags { width, logits, words, .. } => {
+            let set = TagSet::new(&said.classes);
+            let cells = tagged::cells(&set, words, &metrics::choose(logits, *width, &set, words));
+            (vec!["tags".into()], cells.into_iter().map(|cell| vec![cell]).collect())
         }
         Scores::MultiLabel { width, logits } => {
             let names = &said.classes;

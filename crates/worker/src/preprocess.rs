@@ -65,6 +65,7 @@ pub(crate) fn run(params: &Preprocess, task: &Task, report: Report<'_>) -> Resul
     let Rows { table, parts, pictures, numbers } = rows;
     step(report, "fit", 1);
     let (fitted, mut encoded) = data::Transform::fit_apply(before, &table, &parts, &spec, id).or_stage()?;
+    tell_unplaced(&encoded, report);
     if let Some(weights) = &params.weights {
         encoded = encoded.weighted(&table, weights).or_stage()?;
     }
@@ -106,6 +107,17 @@ fn learnt(params: &Preprocess, task: &Task, labels: Vec<String>) -> Result<Optio
     let parts = data::assign(&table, &input.source, input.seed).or_stage()?;
     let table = table.renamed(&learnt.rename).or_stage()?;
     Ok(Some(Learnt { table, parts, labels }))
+}
+
+/// Tells of words that have tags and that no token stands for.
+fn tell_unplaced(encoded: &data::Encoded, report: Report<'_>) {
+    for data::Unplaced { column, count, words, example, row } in encoded.unplaced() {
+        let text = format!(
+            "no token stands for {count} of {words} words of `{column}`, the first `{example}` in row {row}: cut off by a \
+             length, or left out by the chain; they are not learnt, and count as `O` in metrics and predictions"
+        );
+        report(Progress::Warning { text });
+    }
 }
 
 /// The columns of pictures, decoded into the folder.

@@ -1,9 +1,10 @@
 //! What a model says of rows, whichever kind of model it is: for `evaluate` and `predict`.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 
-use data::{Dataset, LABEL, LabelKind, Labels, Part};
-use metrics::{Classes, MultiLabel, Numbers, Predictions};
+use data::{Dataset, LABEL, LabelKind, Labels, Part, Words};
+use metrics::{Classes, MultiLabel, Numbers, Predictions, TagSet, Tagging};
 use plan::{Artifact, ArtifactKind, Blame, StageError, Task};
 use stages::Target;
 use train::Predicted;
@@ -58,6 +59,17 @@ pub(crate) enum Scores {
     },
     /// One number a row.
     Numbers(Vec<f64>),
+    /// Logits `[words that a token stands for, width]` of tags.
+    Tags {
+        /// Logits a word.
+        width: usize,
+        /// Word after word.
+        logits: Vec<f32>,
+        /// The column whose words have them.
+        column: String,
+        /// Its words.
+        words: Words,
+    },
 }
 
 impl Scores {
@@ -65,7 +77,7 @@ impl Scores {
     fn classes(&self) -> Option<usize> {
         match self {
             Scores::Classes { width, .. } => Some((*width).max(2)),
-            Scores::MultiLabel { width, .. } => Some(*width),
+            Scores::MultiLabel { width, .. } | Scores::Tags { width, .. } => Some(*width),
             Scores::Numbers(_) => None,
         }
     }
@@ -76,6 +88,7 @@ impl Scores {
             Scores::Classes { .. } => "classes",
             Scores::MultiLabel { .. } => "labels of which a row may have several",
             Scores::Numbers(_) => "numbers",
+            Scores::Tags { .. } => "tags of words",
         }
     }
 }
@@ -111,13 +124,22 @@ fn network(
     let module = stored.module(torch::device(&task.device).or_stage()?)?;
     let given = crate::frozen::stored(task, data)?;
     let labels = data.description().all_labels();
-    let said = |Predicted { output, values, width }: Predicted| {
+    let results: BTreeMap<&str, usize> = module.graph().results().into_iter().collect();
+    let said = |Predicted { output, values, width, words }: Predicted| {
         let goal = stored.goals.get(&output);
         let own = if output.is_empty() { LABEL } else { &output };
         let label = goal.map_or(own, |goal| &goal.label);
         let kind = labels.get(label).map_or(LabelKind::Class, |label| label.kind);
         let target = goal.map_or_else(|| Target::of(kind, width), |goal| goal.loss.target(width));
+        let column = results.get(output.as_str()).and_then(|node| module.graph().steps_of(*node));
         let scores = match target {
+            Target::Tags => match (column, words) {
+                (Some(column), Some(words)) => {
+                    Scores::Tags { width, logits: values, column: column.to_owned(), words }
+                }
+                _ => return Err(no_steps()),
+            },
+            _ if words.is_some() => return Err(steps()),
             Target::Number => Scores::Numbers(values.into_iter().map(f64::from).collect()),
             Target::MultiLabel => Scores::MultiLabel { width, logits: values },
             Target::Binary | Target::Multiclass => Scores::Classes { width, logits: values },
@@ -125,6 +147,18 @@ fn network(
         Said::of(&output, label, scores, data)
     };
     train::predict_all(&module, data, rows, given.as_ref()).or_stage()?.into_iter().map(said).collect()
+}
+
+/// A network that tells tags without steps.
+fn no_steps() -> StageError {
+    let message = "the data has tags of words, and the network tells one thing of a whole text";
+    StageError::new(Blame::Input, message).hint("end it in logits for every step")
+}
+
+/// A network that tells of steps what is of rows.
+fn steps() -> StageError {
+    let message = "the network tells something of every step, and the label that it learnt is of whole rows";
+    StageError::new(Blame::Input, message).hint("pool the steps, or let it learn a label of tags")
 }
 
 /// A head says by its files which kind it is of.
@@ -252,6 +286,10 @@ impl Said {
             (Scores::Numbers(values), Labels::Number(truth)) => {
                 let truth = truth.iter().map(|&value| f64::from(value)).collect();
                 Ok(Predictions::Numbers(Numbers { values: values.clone(), truth }))
+            }
+            (Scores::Tags { width, logits, .. }, Labels::Tags(tags)) => {
+                let set = TagSet::new(&self.classes);
+                Ok(Predictions::Tags(Tagging::new(logits, *width, set, tags)))
             }
             (Scores::MultiLabel { width, logits }, Labels::MultiLabel { flags, .. }) => {
                 let truth: Vec<bool> = flags.iter().map(|flag| *flag == 1).collect();

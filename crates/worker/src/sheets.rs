@@ -251,7 +251,7 @@ fn class(data: &Dataset, row: u32) -> Option<String> {
     let label = data.description().label.as_ref()?;
     match data.label_batch(data::LABEL, &[row])? {
         Labels::Class(of) => label.classes.get(*of.first()? as usize).cloned(),
-        Labels::MultiLabel { .. } => None,
+        Labels::MultiLabel { .. } | Labels::Tags(_) => None,
         Labels::Number(of) => of.first().map(f32::to_string),
     }
 }

@@ -48,6 +48,10 @@ pub(crate) fn read(store: &Store, made: &Made) -> Result<Option<Rows>> {
 fn parse(path: &Path, classes: Vec<String>) -> std::result::Result<Option<Rows>, csv::Error> {
     let mut reader = csv::Reader::from_path(path)?;
     let header: Vec<String> = reader.headers()?.iter().map(str::to_owned).collect();
+    if header.get(3).is_some_and(|name| name == "tags") {
+        // Whole texts of tags have no curves.
+        return Ok(None);
+    }
     let is_number = header.get(3).is_some_and(|name| name == "value");
     let is_several = header.len() > 4 && header.last().is_some_and(|name| name == "labels");
     // After row, id and label; a class stands last.

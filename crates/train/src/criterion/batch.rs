@@ -13,7 +13,8 @@ struct Each {
 }
 
 impl Criterion {
-    /// The loss of `outputs` `[batch, width]`: a scalar. `truth` holds class indices `[batch]`, `Int64`; whether a row
+    /// The loss of `outputs` `[batch, width]`, of tags `[words, tags]`: a scalar. `truth` holds class indices `[batch]`, of
+    /// tags `[words]`, `Int64`; whether a row
     /// has a label `[batch, width]`, `Float`; or numbers `[batch]`, `Float`. `weights` `[batch]`, `Float`, are how much
     /// the rows weigh.
     ///
@@ -23,7 +24,7 @@ impl Criterion {
         let size = outputs.size();
         let fits = match (self.target, size.as_slice()) {
             (Target::Binary | Target::Number, [_, width]) => *width == 1,
-            (Target::Multiclass | Target::MultiLabel, [_, _]) => true,
+            (Target::Multiclass | Target::MultiLabel | Target::Tags, [_, _]) => true,
             _ => false,
         };
         if !fits {
@@ -31,6 +32,10 @@ impl Criterion {
         }
         let class_weights = self.class_weights(outputs.device())?;
         Ok(guard(|| {
+            if outputs.numel() == 0 {
+                // No word has a token: nothing is wrong, and nothing is learnt.
+                return outputs.sum(Kind::Float);
+            }
             if class_weights.is_none()
                 && weights.is_none()
                 && let Some(mean) = self.plain_mean(outputs, truth)
@@ -58,7 +63,7 @@ impl Criterion {
                 let (logits, truth) = self.paired(outputs, truth);
                 Some(logits.binary_cross_entropy_with_logits::<Tensor>(&truth, None, factor, Reduction::Mean))
             }
-            Loss::CategoricalCrossEntropy(settings) => {
+            Loss::CategoricalCrossEntropy(settings) | Loss::TokenCrossEntropy(settings) => {
                 let share = settings.label_smoothing;
                 Some(outputs.cross_entropy_loss::<Tensor>(truth, None, Reduction::Mean, -100, share))
             }
@@ -88,7 +93,7 @@ impl Criterion {
                 }
                 Each { losses: by_row(losses), weights }
             }
-            Loss::CategoricalCrossEntropy(settings) => {
+            Loss::CategoricalCrossEntropy(settings) | Loss::TokenCrossEntropy(settings) => {
                 let share = settings.label_smoothing;
                 let losses =
                     outputs.cross_entropy_loss(truth, class_weights.as_ref(), Reduction::None, -100, share);

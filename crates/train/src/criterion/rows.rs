@@ -1,27 +1,31 @@
 //! The mean loss of many rows, in double precision.
 
-use data::Labels;
+use data::{Labels, Tags};
 use stages::{BinaryCrossEntropy, BinaryFocal, Loss};
 
 use super::Criterion;
 
 impl Criterion {
-    /// The mean loss of `outputs` `[rows, width]`, row-major; `None` without rows or where it is not finite. `weights`
+    /// The mean loss of `outputs` `[rows, width]`, row-major, of tags `[words that a token
+    /// stands for, width]`; `None` without rows or where it is not finite. `weights`
     /// are how much the rows weigh.
     pub fn mean(&self, outputs: &[f32], truth: &Labels, weights: Option<&[f32]>) -> Option<f64> {
-        let width = outputs.len().checked_div(truth.len())?.max(1);
+        let units = units(truth);
+        let width = outputs.len().checked_div(units.len())?.max(1);
+        let of_class = |outputs: &[f32], class: i32| {
+            let class = class as usize;
+            (self.class(outputs, class), self.weight(class))
+        };
         let (mut sum, mut total) = (0.0, 0.0);
-        for (row, outputs) in outputs.chunks_exact(width).enumerate() {
+        for ((row, at), outputs) in units.into_iter().zip(outputs.chunks_exact(width)) {
             let own = weights.map_or(1.0, |weights| f64::from(weights[row]));
             let (loss, weight) = match truth {
-                Labels::Class(classes) => {
-                    let class = classes[row] as usize;
-                    (self.class(outputs, class), self.weight(class))
-                }
+                Labels::Class(classes) => of_class(outputs, classes[at]),
+                Labels::Tags(Tags { tags, .. }) => of_class(outputs, tags[at]),
                 Labels::MultiLabel { flags, width } => {
-                    (self.labels(outputs, &flags[row * width..(row + 1) * width]), 1.0)
+                    (self.labels(outputs, &flags[at * width..(at + 1) * width]), 1.0)
                 }
-                Labels::Number(numbers) => (self.number(outputs[0], numbers[row]), 1.0),
+                Labels::Number(numbers) => (self.number(outputs[0], numbers[at]), 1.0),
             };
             sum += own * loss;
             total += own * weight;
@@ -32,18 +36,21 @@ impl Criterion {
 
     /// What rows with these labels weigh together; `weights` are how much each weighs itself.
     pub(crate) fn weight_of(&self, truth: &Labels, weights: Option<&[f32]>) -> f64 {
-        let own = |row: usize| weights.map_or(1.0, |weights| f64::from(weights[row]));
-        let class = |row: usize| match truth {
-            Labels::Class(classes) => self.weight(classes[row] as usize),
-            Labels::MultiLabel { .. } | Labels::Number(_) => 1.0,
+        let weigh = |(row, at): (usize, usize)| {
+            let own = weights.map_or(1.0, |weights| f64::from(weights[row]));
+            own * match truth {
+                Labels::Class(classes) => self.weight(classes[at] as usize),
+                Labels::Tags(Tags { tags, .. }) => self.weight(tags[at] as usize),
+                Labels::MultiLabel { .. } | Labels::Number(_) => 1.0,
+            }
         };
-        (0..truth.len()).map(|row| own(row) * class(row)).sum()
+        units(truth).into_iter().map(weigh).sum()
     }
 
     /// The loss of a row of one class, times the class's weight.
     fn class(&self, logits: &[f32], class: usize) -> f64 {
         match &self.loss {
-            Loss::CategoricalCrossEntropy(settings) => {
+            Loss::CategoricalCrossEntropy(settings) | Loss::TokenCrossEntropy(settings) => {
                 let total = log_sum_exp(logits.iter());
                 let of = |class: usize| {
                     let logit = logits.get(class).map_or(f64::NAN, |&logit| f64::from(logit));
@@ -106,6 +113,14 @@ impl Criterion {
             Loss::LogCosh(_) => error + softplus(-2.0 * error) - std::f64::consts::LN_2,
             _ => f64::NAN,
         }
+    }
+}
+
+/// What a loss is of, each with its row: the rows themselves, or of tags the words that a token stands for.
+fn units(truth: &Labels) -> Vec<(usize, usize)> {
+    match truth {
+        Labels::Tags(Tags { words, .. }) => words.standing().map(|(row, word, _)| (row, word)).collect(),
+        _ => (0..truth.len()).map(|row| (row, row)).collect(),
     }
 }
 
