@@ -27,7 +27,7 @@ pub enum Loss {
     CategoricalCrossEntropy(CategoricalCrossEntropy),
     /// Tags of words, one logit a tag at each step: the mean over the words, each at its first token, as PyTorch's
     /// `CrossEntropyLoss` with `ignore_index` at all other steps. A word that no token stands for is left out.
-    TokenCrossEntropy(CategoricalCrossEntropy),
+    TokenwiseCrossEntropy(CategoricalCrossEntropy),
     /// Cross-entropy of a logit times (1 - p)^gamma, p the probability of what is true, so that rows that are right
     /// already count less (Lin et al. 2017); as torchvision's `sigmoid_focal_loss`.
     BinaryFocal(BinaryFocal),
@@ -171,7 +171,7 @@ impl Loss {
             Target::Binary | Target::MultiLabel => Loss::BinaryCrossEntropy(BinaryCrossEntropy::default()),
             Target::Multiclass => Loss::CategoricalCrossEntropy(CategoricalCrossEntropy::default()),
             Target::Number => Loss::Mse(OfNumbers { standardize: true }),
-            Target::Tags => Loss::TokenCrossEntropy(CategoricalCrossEntropy::default()),
+            Target::Tags => Loss::TokenwiseCrossEntropy(CategoricalCrossEntropy::default()),
         }
     }
 
@@ -180,7 +180,7 @@ impl Loss {
         match self {
             Loss::BinaryCrossEntropy(_) => "binary-cross-entropy",
             Loss::CategoricalCrossEntropy(_) => "categorical-cross-entropy",
-            Loss::TokenCrossEntropy(_) => "token-cross-entropy",
+            Loss::TokenwiseCrossEntropy(_) => "tokenwise-cross-entropy",
             Loss::BinaryFocal(_) => "binary-focal",
             Loss::CategoricalFocal(_) => "categorical-focal",
             Loss::Mse(_) => "mse",
@@ -197,7 +197,7 @@ impl Loss {
             Loss::BinaryCrossEntropy(_) | Loss::BinaryFocal(_) => Target::Binary,
             Loss::CategoricalCrossEntropy(_) | Loss::CategoricalFocal(_) => Target::Multiclass,
             Loss::Mse(_) | Loss::Mae(_) | Loss::Huber(_) | Loss::LogCosh(_) => Target::Number,
-            Loss::TokenCrossEntropy(_) => Target::Tags,
+            Loss::TokenwiseCrossEntropy(_) => Target::Tags,
         }
     }
 
@@ -215,7 +215,7 @@ impl Loss {
             }
             LabelKind::MultiLabel => &["binary-cross-entropy", "binary-focal"],
             LabelKind::Number => &["mse", "mae", "huber", "log-cosh"],
-            LabelKind::Tags => &["token-cross-entropy"],
+            LabelKind::Tags => &["tokenwise-cross-entropy"],
         }
     }
 
@@ -234,7 +234,7 @@ impl Loss {
     pub fn class_weights(&self) -> Option<&ClassWeights> {
         match self {
             Loss::BinaryCrossEntropy(loss) => loss.class_weights.as_ref(),
-            Loss::CategoricalCrossEntropy(loss) | Loss::TokenCrossEntropy(loss) => {
+            Loss::CategoricalCrossEntropy(loss) | Loss::TokenwiseCrossEntropy(loss) => {
                 loss.class_weights.as_ref()
             }
             Loss::BinaryFocal(loss) => loss.class_weights.as_ref(),

@@ -69,7 +69,7 @@ def tokens(name, options, settings, classes=None, counts=None):
     (gradient,) = torch.autograd.grad(loss, logits)
     return {
         "name": name,
-        "loss": {"kind": "token-cross-entropy", **settings},
+        "loss": {"kind": "tokenwise-cross-entropy", **settings},
         "classes": classes or ["0", "1", "2"],
         "counts": counts or [1, 1, 1],
         "logits": logits.detach().flatten().tolist(),

@@ -119,7 +119,7 @@ fn a_batch_that_weighs_nothing_has_no_loss() {
 
 #[test]
 fn a_batch_without_words_has_no_loss() {
-    let loss: Loss = serde_json::from_value(json!("token-cross-entropy")).unwrap();
+    let loss: Loss = serde_json::from_value(json!("tokenwise-cross-entropy")).unwrap();
     let criterion = Criterion::new(&loss, 2, &["B".to_owned(), "O".to_owned()], &[1, 1]).unwrap();
     let logits = Tensor::from_slice(&[1.0_f32, 2.0]).reshape([1, 2]).set_requires_grad(true);
     let none = Tensor::from_slice::<i64>(&[]);

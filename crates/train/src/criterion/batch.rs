@@ -63,7 +63,7 @@ impl Criterion {
                 let (logits, truth) = self.paired(outputs, truth);
                 Some(logits.binary_cross_entropy_with_logits::<Tensor>(&truth, None, factor, Reduction::Mean))
             }
-            Loss::CategoricalCrossEntropy(settings) | Loss::TokenCrossEntropy(settings) => {
+            Loss::CategoricalCrossEntropy(settings) | Loss::TokenwiseCrossEntropy(settings) => {
                 let share = settings.label_smoothing;
                 Some(outputs.cross_entropy_loss::<Tensor>(truth, None, Reduction::Mean, -100, share))
             }
@@ -93,7 +93,7 @@ impl Criterion {
                 }
                 Each { losses: by_row(losses), weights }
             }
-            Loss::CategoricalCrossEntropy(settings) | Loss::TokenCrossEntropy(settings) => {
+            Loss::CategoricalCrossEntropy(settings) | Loss::TokenwiseCrossEntropy(settings) => {
                 let share = settings.label_smoothing;
                 let losses =
                     outputs.cross_entropy_loss(truth, class_weights.as_ref(), Reduction::None, -100, share);

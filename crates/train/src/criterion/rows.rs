@@ -50,7 +50,7 @@ impl Criterion {
     /// The loss of a row of one class, times the class's weight.
     fn class(&self, logits: &[f32], class: usize) -> f64 {
         match &self.loss {
-            Loss::CategoricalCrossEntropy(settings) | Loss::TokenCrossEntropy(settings) => {
+            Loss::CategoricalCrossEntropy(settings) | Loss::TokenwiseCrossEntropy(settings) => {
                 let total = log_sum_exp(logits.iter());
                 let of = |class: usize| {
                     let logit = logits.get(class).map_or(f64::NAN, |&logit| f64::from(logit));
