@@ -96,6 +96,8 @@ fn recipes_in_the_documents_compile() {
     assert_eq!(session.call("sample .").code, Some(0));
     session.copy("pets", &root().join("tests/recipes/data/pictures"));
     session.copy("bert", &root().join("crates/cli/tests/it/encoders/bert"));
+    session.copy("tagged", &root().join("crates/cli/tests/it/tagging"));
+    fs::copy(root().join("tests/recipes/data/names.conll"), session.path("names.conll")).unwrap();
     session.write("vectors.txt", "film 0.5 1\nhotel -1 0.25\n");
     session.write("cards.csv", "photo,caption,weight,place,what\ncat/cat.0.jpg,A cat,4,home,cat\n");
     let mut found = 0;

@@ -18,5 +18,6 @@ mod pictures;
 mod report;
 mod session;
 mod sweeps;
+mod tagging;
 mod tokenizers;
 mod vectors;
