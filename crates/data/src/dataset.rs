@@ -295,6 +295,11 @@ impl Dataset {
         offsets[row as usize] as usize..offsets[row as usize + 1] as usize
     }
 
+    /// The bytes of the file of tensors.
+    pub(crate) fn map(&self) -> &[u8] {
+        &self.map
+    }
+
     fn bytes(&self, name: &str) -> &[u8] {
         self.tensors.get(name).map_or(&[], |range| &self.map[range.clone()])
     }

@@ -41,6 +41,7 @@ mod runs;
 mod scan;
 mod source;
 mod split;
+mod select;
 mod spool;
 mod step;
 mod subspace;

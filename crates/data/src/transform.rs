@@ -366,6 +366,13 @@ impl Transform {
         &self.columns
     }
 
+    /// The same columns by themselves, without labels.
+    #[must_use]
+    pub fn selected(mut self, columns: &[&str]) -> Self {
+        self.columns.retain(|name, _| columns.contains(&name.as_str()));
+        Self { label: None, labels: BTreeMap::new(), ..self }
+    }
+
     /// The vocabulary of a column of tokens.
     pub fn vocabulary(&self, column: &str) -> Option<&Vocabulary> {
         self.columns.get(column)?.vocabulary()

@@ -5,6 +5,8 @@
 //! one such stage, and so do evaluations and predictions of the trained network on the same data. What is worth
 //! storing is `network::Graph::prefix`'s to say.
 
+mod share;
+
 use std::collections::BTreeMap;
 
 use network::{Dim, Graph, Network, Node, Prefix};
@@ -19,6 +21,7 @@ pub(crate) fn hoist(stages: Vec<Stage>, params: &BTreeMap<String, Params>, facts
     for stage in stages {
         pass.take(stage);
     }
+    pass.share();
     for made in &pass.made {
         if let Some(stage) = pass.stages.iter_mut().find(|stage| stage.name == made.name) {
             stage.note = Some(made.note());
@@ -112,7 +115,7 @@ impl Pass<'_> {
         }
         let nodes: Vec<&Node> = prefix.stored.iter().map(|&index| &graph.nodes[index]).collect();
         Some(Ok(Made {
-            name: self.free_name(&stage.name),
+            name: self.free_name(&stage.name, "frozen"),
             network: self.origin(trained.start, &nodes),
             data: trained.data.to_owned(),
             nodes: nodes.iter().map(|node| node.name.clone()).collect(),
@@ -201,12 +204,12 @@ impl Pass<'_> {
         })
     }
 
-    /// A name that no stage of the recipe has: `head.frozen`, of a variant `head.frozen@lr=0.1`.
-    fn free_name(&self, stage: &str) -> String {
+    /// A name with `end` that no stage of the recipe has: `head.frozen`, of a variant `head.frozen@lr=0.1`.
+    fn free_name(&self, stage: &str, end: &str) -> String {
         let (of, values) = stage.split_at(Variant::parse(stage).of.len());
-        let mut of = format!("{of}.frozen");
+        let mut of = format!("{of}.{end}");
         while self.params.contains_key(&format!("{of}{values}")) {
-            of.push_str(".frozen");
+            of = format!("{of}.{end}");
         }
         format!("{of}{values}")
     }

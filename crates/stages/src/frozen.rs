@@ -28,6 +28,41 @@ pub struct ExtractFrozen {
     pub views: Option<Views>,
 }
 
+/// Takes the part of a network up to a node, and the columns that it reads, out of what is around them: labels, parts, the
+/// layers behind the node. What is left is the same for all folds and seeds that encode these columns in the same way, so
+/// they share what the part gives. The compiler puts it in front of `extract-frozen`; a recipe cannot.
+///
+/// Outputs: `network`, up to the node; `dataset`, its columns of all rows.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct IsolateFrozen {
+    /// The network.
+    pub network: String,
+    /// The encoded rows.
+    pub data: String,
+    /// The node.
+    pub node: String,
+}
+
+impl Stage for IsolateFrozen {
+    fn references(&self, _: &BTreeMap<String, Params>) -> Vec<Reference> {
+        of_network_and_data(&self.network, &self.data)
+    }
+
+    /// The compiler has seen that the node is there and the data fit.
+    fn check(&self, _: &mut Context<'_>) -> Vec<(&'static str, Fact)> {
+        let plain = Fact::Plain;
+        vec![("network", plain(ArtifactKind::Network)), ("dataset", plain(ArtifactKind::Dataset))]
+    }
+}
+
+fn of_network_and_data(network: &str, data: &str) -> Vec<Reference> {
+    vec![
+        Reference::new("network", network, &[ArtifactKind::Network]),
+        Reference::new("data", data, &[ArtifactKind::Dataset]),
+    ]
+}
+
 /// Augmented views of pictures, drawn once.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
@@ -40,10 +75,7 @@ pub struct Views {
 
 impl Stage for ExtractFrozen {
     fn references(&self, _: &BTreeMap<String, Params>) -> Vec<Reference> {
-        vec![
-            Reference::new("network", &self.network, &[ArtifactKind::Network]),
-            Reference::new("data", &self.data, &[ArtifactKind::Dataset]),
-        ]
+        of_network_and_data(&self.network, &self.data)
     }
 
     /// The compiler has seen that the nodes are there and the data fit.

@@ -65,7 +65,7 @@ pub use features::ExtractFeatures;
 pub use finetune::Finetune;
 pub use fit::{Fit, Shapes};
 pub use freeze::{Freeze, Unfreeze};
-pub use frozen::{ExtractFrozen, Views};
+pub use frozen::{ExtractFrozen, IsolateFrozen, Views};
 pub use goal::{Goal, Goals, Output, in_units_of};
 pub use group::Group;
 pub use groups::{LayerRate, Misplaced, Moves, NoDecay, Thaw};

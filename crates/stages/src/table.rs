@@ -11,7 +11,7 @@ use crate::check::Context;
 use crate::fact::Fact;
 use crate::{
     Cluster, Compare, Evaluate, Export, ExtractFeatures, ExtractFrozen, Finetune, Freeze, GradientBoosting,
-    Import, Inputs, JoinNetworks, Knn, Linear, LoadNetwork, LoadSubnet, Predict, Preprocess, Project, Train,
+    Import, Inputs, IsolateFrozen, JoinNetworks, Knn, Linear, LoadNetwork, LoadSubnet, Predict, Preprocess, Project, Train,
     Tsne, Unfreeze, WordVectors,
 };
 
@@ -133,6 +133,7 @@ pub enum Params {
     Freeze(Freeze),
     Unfreeze(Unfreeze),
     ExtractFeatures(ExtractFeatures),
+    IsolateFrozen(IsolateFrozen),
     ExtractFrozen(ExtractFrozen),
     GradientBoosting(GradientBoosting),
     Linear(Linear),
@@ -396,16 +397,28 @@ pub const KINDS: &[Declaration] = &[
 ];
 
 /// Stage kinds that only the compiler makes.
-const MADE: &[Declaration] = &[Declaration {
-    kind: "extract-frozen",
-    version: 1,
-    summary: "runs the frozen part of a network over every row and keeps what it gives",
-    draws: false,
-    numeric: Numeric::Always,
-    references: &["network", "data"],
-    schema: schema::<ExtractFrozen>,
-    decode: |params| decode(params, Params::ExtractFrozen),
-}];
+const MADE: &[Declaration] = &[
+    Declaration {
+        kind: "isolate-frozen",
+        version: 1,
+        summary: "takes the frozen part of a network and its columns out of what differs by fold and seed",
+        draws: false,
+        numeric: Numeric::Never,
+        references: &["network", "data"],
+        schema: schema::<IsolateFrozen>,
+        decode: |params| decode(params, Params::IsolateFrozen),
+    },
+    Declaration {
+        kind: "extract-frozen",
+        version: 1,
+        summary: "runs the frozen part of a network over every row and keeps what it gives",
+        draws: false,
+        numeric: Numeric::Always,
+        references: &["network", "data"],
+        schema: schema::<ExtractFrozen>,
+        decode: |params| decode(params, Params::ExtractFrozen),
+    },
+];
 
 /// The declaration of a kind.
 pub fn declaration(kind: &str) -> Option<&'static Declaration> {
@@ -449,6 +462,7 @@ impl Params {
             Params::Freeze(_) => "freeze",
             Params::Unfreeze(_) => "unfreeze",
             Params::ExtractFeatures(_) => "extract-features",
+            Params::IsolateFrozen(_) => "isolate-frozen",
             Params::ExtractFrozen(_) => "extract-frozen",
             Params::GradientBoosting(_) => "gradient-boosting",
             Params::Linear(_) => "linear",
@@ -477,6 +491,7 @@ impl Params {
             Params::Freeze(params) => params,
             Params::Unfreeze(params) => params,
             Params::ExtractFeatures(params) => params,
+            Params::IsolateFrozen(params) => params,
             Params::ExtractFrozen(params) => params,
             Params::GradientBoosting(params) => params,
             Params::Linear(params) => params,
@@ -518,6 +533,7 @@ impl Params {
             Params::Freeze(params) => serde_json::to_value(params),
             Params::Unfreeze(params) => serde_json::to_value(params),
             Params::ExtractFeatures(params) => serde_json::to_value(params),
+            Params::IsolateFrozen(params) => serde_json::to_value(params),
             Params::ExtractFrozen(params) => serde_json::to_value(params),
             Params::GradientBoosting(params) => serde_json::to_value(params),
             Params::Linear(params) => serde_json::to_value(params),

@@ -6,13 +6,13 @@ use data::Dataset;
 use images::Chain;
 use network::{Graph, Network};
 use plan::{ArtifactKind, Blame, Outcome, Progress, StageError, Task};
-use stages::ExtractFrozen;
+use stages::{ExtractFrozen, IsolateFrozen};
 use train::Stored;
 
 use crate::Report;
 use crate::error::OrStage;
-use crate::files::{NETWORK, Outputs, read_json};
-use crate::inputs::{artifact, artifacts, dataset};
+use crate::files::{NETWORK, Outputs, TRANSFORM, pass, read_json, write};
+use crate::inputs::{artifact, artifacts, dataset, transform};
 use crate::network::StoredNetwork;
 
 /// What the name of a node's file ends in.
@@ -43,6 +43,31 @@ pub(crate) fn run(params: &ExtractFrozen, task: &Task, report: Report<'_>) -> Re
     if let Some(views) = views {
         outputs.summary("views", views.count as f64);
     }
+    Ok(outputs.done())
+}
+
+pub(crate) fn isolate(params: &IsolateFrozen, task: &Task) -> Result<Outcome, StageError> {
+    let encoded = artifact(task, "data")?;
+    let whole = StoredNetwork::open(artifact(task, "network")?)?.reading(encoded)?;
+    let part = whole.network.cut(&params.node);
+    let part = part.map_err(|error| StageError::new(Blame::Stage, error.to_string()))?;
+    let mut part = whole.with_network(part)?;
+    let graph = part.graph()?;
+    let columns: Vec<&str> = graph.columns().collect();
+    let json = transform(encoded)?.selected(&columns).to_json().or_stage()?;
+    part.goals.clear();
+    part.transform = Some(json.clone());
+
+    let mut outputs = Outputs::new(task);
+    part.write(&outputs.port("network", ArtifactKind::Network, part.meta())?)?;
+    let folder = outputs.port("dataset", ArtifactKind::Dataset, serde_json::json!({}))?;
+    let data = dataset(encoded)?;
+    data.write_columns(&columns, &folder).or_stage()?;
+    if encoded.files.contains_key(data::PICTURES_FILE) {
+        pass(encoded, data::PICTURES_FILE, &folder)?;
+    }
+    write(&folder, TRANSFORM, json)?;
+    outputs.summary("rows", data.rows() as f64);
     Ok(outputs.done())
 }
 

@@ -65,6 +65,7 @@ pub fn run(task: &Task, report: Report<'_>) -> Result<Outcome, StageError> {
         Params::Freeze(params) => network::freeze(&params, true, task),
         Params::Unfreeze(params) => network::freeze(&params.0, false, task),
         Params::ExtractFeatures(params) => features::run(&params, task, report),
+        Params::IsolateFrozen(params) => frozen::isolate(&params, task),
         Params::ExtractFrozen(params) => frozen::run(&params, task, report),
         Params::GradientBoosting(params) => boosting::run(&params, task, report),
         Params::Linear(params) => linear::run(&params, task, report),

@@ -145,6 +145,56 @@ model = "head"
 data = "pictures"
 "#;
 
+/// The same frozen convolution in two folds with two seeds; the seed draws the head with it.
+const FOLDS: &str = r#"
+[matrix]
+seed = [7, 8]
+
+[folds]
+k = 2
+stratify = "label"
+
+[data.pets]
+path = "pets"
+format = "pictures"
+
+[stages.pictures]
+kind = "preprocess"
+data = "pets"
+label = "label"
+columns.image = [{ resize = 20 }, { center-crop = 16 }, "rgb"]
+
+[stages.base]
+kind = "load-network"
+data = "pictures"
+path = "conv.safetensors"
+draw = "output"
+network.layers = [
+  { name = "conv", kind = "conv2d", units = 8, kernel = 7, activation = "relu" },
+  { name = "pool", kind = "adaptive-average-pool2d", size = 2 },
+  { name = "flat", kind = "flatten" },
+  { name = "output", kind = "dense", units = 1 },
+]
+
+[stages.frozen]
+kind = "freeze"
+network = "base"
+layers = "conv"
+
+[stages.head]
+kind = "finetune"
+network = "frozen"
+data = "pictures"
+epochs = 3
+batch = { size = 2 }
+optimizer = { kind = "adam", lr = 1e-2 }
+
+[stages.score]
+kind = "evaluate"
+model = "head"
+data = "pictures"
+"#;
+
 fn session() -> Session {
     let session = Session::started();
     session.write("hoisted.toml", RECIPE);
@@ -259,8 +309,8 @@ fn the_frozen_part_is_run_again_only_when_it_changed() {
     });
 }
 
-#[test]
-fn views_of_pictures_are_run_once() {
+/// Ten pictures of two classes.
+fn pets() -> Session {
     let session = Session::new();
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../images/tests/files");
     for (class, files) in [
@@ -272,6 +322,12 @@ fn views_of_pictures_are_run_once() {
             fs::copy(folder.join(file), session.path(&format!("pets/{class}/{file}"))).unwrap();
         }
     }
+    session
+}
+
+#[test]
+fn views_of_pictures_are_run_once() {
+    let session = pets();
     session.write("hoisted.toml", PICTURES);
     session.write("whole.toml", &PICTURES.replace("views = 2", "views = 2\nhoist = false"));
     session.write("anew.toml", &PICTURES.replace("views = 2", ""));
@@ -301,4 +357,33 @@ fn views_of_pictures_are_run_once() {
     // The views are those that the sheet shows.
     let shown = session.call("show hoisted.toml head").stdout;
     assert!(shown.contains("head-augmented.png"), "{shown}");
+}
+
+#[test]
+fn folds_and_seeds_share_what_a_frozen_part_gives() {
+    let session = pets();
+    let drawn = FOLDS.replace("path = \"conv.safetensors\"\ndraw = \"output\"", "seed = 3");
+    session.write("drawn.toml", &drawn);
+    run(&session, "drawn.toml --only base");
+    assert_eq!(session.call("get drawn.toml base@seed=7@fold=0 drawn").code, Some(0));
+    fs::copy(session.path("drawn/weights.safetensors"), session.path("conv.safetensors")).unwrap();
+    session.write("hoisted.toml", FOLDS);
+    session.write("whole.toml", &FOLDS.replace("kind = \"finetune\"", "kind = \"finetune\"\nhoist = false"));
+    assert_snapshot!("hoisting_folds", session.transcript("plan hoisted.toml"));
+    let events = run(&session, "hoisted.toml");
+    let ran = ran(&events);
+    let count = |of: &str| ran.iter().filter(|stage| stage.split('@').next() == Some(of)).count();
+    assert_eq!((count("head.part"), count("head.frozen"), count("head")), (4, 1, 4), "{ran:?}");
+    run(&session, "whole.toml");
+    for variant in ["@seed=7@fold=0", "@seed=8@fold=1"] {
+        let documents = |recipe: &str| -> Value {
+            let shown = session.call(&format!("show {recipe}.toml score{variant} --json"));
+            serde_json::from_str::<Value>(&shown.stdout).unwrap()[0]["documents"].clone()
+        };
+        assert_close(&documents("hoisted"), &documents("whole"));
+    }
+    // Augmented views of other training rows are others.
+    session.write("views.toml", &FOLDS.replace("epochs = 3", "epochs = 1\nviews = 1\naugment = [{ rotate = 40 }]"));
+    let plan = session.call("plan views.toml").stdout;
+    assert!(plan.contains("head.frozen") && !plan.contains("head.part"), "{plan}");
 }
