@@ -62,6 +62,7 @@ bench: data build $(ROWS) $(BENCH_SETUP) ## Measure against pandas, polars, PyTo
 	$(BENCH_PYTHON) benches/run.py --data-dir $(DATA) --pipeline $(PIPELINE) --rows $(ROWS)
 	$(BENCH_PYTHON) benches/hoisting.py --data-dir $(DATA) --pipeline $(PIPELINE)
 	$(BENCH_PYTHON) benches/tfidf.py --data-dir $(DATA) --pipeline $(PIPELINE)
+	$(BENCH_PYTHON) benches/subwords.py --data-dir $(DATA) --pipeline $(PIPELINE)
 
 bench-rows: $(ROWS) $(BENCH_SETUP) ## Reading and splitting 1,000,000 rows against polars
 	$(BENCH_PYTHON) benches/run.py --rows $(ROWS) --only-rows
