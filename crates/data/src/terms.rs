@@ -273,7 +273,7 @@ impl Terms {
 
     /// Adds the vector of a row with these words.
     fn weigh(&self, count: &Count, tf_idf: Option<&TfIdf>, row: &mut [(u32, u32)], pieces: &mut Pieces) {
-        row.sort_unstable();
+        row.sort_unstable_by_key(|(place, _)| *place);
         let sublinear = tf_idf.is_some_and(|tf_idf| tf_idf.sublinear);
         let weight = |(place, times): &(u32, u32)| {
             let times = if count.binary { 1.0 } else { f64::from(*times) };

@@ -11,8 +11,8 @@ const KEPT: libc::c_int = 1 << 30;
 
 /// Lets this process keep freed memory for its next allocations.
 ///
-/// By itself glibc hands every freed tensor of some megabytes back to the kernel; each training step then pays for the
-/// same pages again, a tenth of its time. Elsewhere than on glibc this does nothing.
+/// By itself glibc hands every freed tensor and table of some megabytes back to the kernel; each training step, and each
+/// pass over the data, then pays for the same pages again, a tenth of its time. Elsewhere than on glibc this does nothing.
 pub fn keep_freed_memory() {
     static ONCE: Once = Once::new();
     ONCE.call_once(tune);

@@ -52,6 +52,9 @@ pub fn run(task: &Task, report: Report<'_>) -> Result<Outcome, StageError> {
     let params =
         declaration.decode(params).map_err(|error| bug(format!("params of `{}`: {error}", task.kind)))?;
     torch::set_threads(task.threads).or_stage()?;
+    if matches!(params, Params::Preprocess(_) | Params::Linear(_)) {
+        torch::keep_freed_memory();
+    }
     match params {
         Params::Preprocess(params) => preprocess::run(&params, task, report),
         Params::Train(params) => train::train(&params, task, report),

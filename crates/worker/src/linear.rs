@@ -51,8 +51,12 @@ pub(crate) fn run(params: &Linear, task: &Task, report: Report<'_>) -> Result<Ou
     let total = weights.as_ref().map_or(rows.len() as f64, |weights| weights.iter().sum());
     let phase = Progress::Step { phase: "fit".into(), done: 0, total: 0, unit: "steps".into() };
     report(phase);
-    let fitted =
-        heads::fit(&matrix, &labels, weights.as_deref(), &settings(params, goal, total)).or_stage()?;
+    let settings = settings(params, goal, total);
+    let (fitted, names) = rayon::join(
+        || heads::fit(&matrix, &labels, weights.as_deref(), &settings),
+        || layout.names(task),
+    );
+    let (fitted, names) = (fitted.or_stage()?, names?);
     if !fitted.converged {
         let text = format!(
             "the solver stopped after {} steps, before nothing was left to gain: raise `max-iter` or `tolerance`, or scale \
@@ -65,7 +69,6 @@ pub(crate) fn run(params: &Linear, task: &Task, report: Report<'_>) -> Result<Ou
     let mut outputs = Outputs::new(task);
     let folder = outputs.port("head", ArtifactKind::Head, serde_json::json!({}))?;
     write(&folder, COEFFICIENTS, model.to_bytes().or_stage()?)?;
-    let names = layout.names(task)?;
     write_json(&folder, LINEAR, &Head { layout, goal })?;
     write_coefficients(&folder, &model, &names, classes(&data))?;
     outputs.summary("steps", fitted.steps as f64);
