@@ -11,8 +11,8 @@ use crate::check::Context;
 use crate::fact::Fact;
 use crate::{
     Cluster, Compare, Evaluate, Export, ExtractFeatures, ExtractFrozen, Finetune, Freeze, GradientBoosting,
-    Import, Inputs, IsolateFrozen, JoinNetworks, Knn, Linear, LoadNetwork, LoadSubnet, Predict, Preprocess, Project, Train,
-    Tsne, Unfreeze, WordVectors,
+    Import, Inputs, IsolateFrozen, JoinNetworks, Knn, Linear, LoadNetwork, LoadSubnet, Predict, Preprocess,
+    Project, Train, Tsne, Unfreeze, WordVectors,
 };
 
 /// What every kind's params can do.

@@ -52,10 +52,8 @@ pub(crate) fn run(params: &Linear, task: &Task, report: Report<'_>) -> Result<Ou
     let phase = Progress::Step { phase: "fit".into(), done: 0, total: 0, unit: "steps".into() };
     report(phase);
     let settings = settings(params, goal, total);
-    let (fitted, names) = rayon::join(
-        || heads::fit(&matrix, &labels, weights.as_deref(), &settings),
-        || layout.names(task),
-    );
+    let (fitted, names) =
+        rayon::join(|| heads::fit(&matrix, &labels, weights.as_deref(), &settings), || layout.names(task));
     let (fitted, names) = (fitted.or_stage()?, names?);
     if !fitted.converged {
         let text = format!(

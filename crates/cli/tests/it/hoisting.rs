@@ -383,7 +383,10 @@ fn folds_and_seeds_share_what_a_frozen_part_gives() {
         assert_close(&documents("hoisted"), &documents("whole"));
     }
     // Augmented views of other training rows are others.
-    session.write("views.toml", &FOLDS.replace("epochs = 3", "epochs = 1\nviews = 1\naugment = [{ rotate = 40 }]"));
+    session.write(
+        "views.toml",
+        &FOLDS.replace("epochs = 3", "epochs = 1\nviews = 1\naugment = [{ rotate = 40 }]"),
+    );
     let plan = session.call("plan views.toml").stdout;
     assert!(plan.contains("head.frozen") && !plan.contains("head.part"), "{plan}");
 }
