@@ -90,26 +90,29 @@ impl TableFile {
         }
     }
 
-    /// Where a cell is, given its row's start, its column and, of a folder of files, its file's name.
-    pub(crate) fn place(
+    /// Where the cells of a column are, given their rows' starts and, of a folder of files, the names of their files. The
+    /// file is read once more.
+    pub(crate) fn places(
         &self,
         source: &Source,
-        start: u64,
+        starts: &[u64],
         column: usize,
-        name: &str,
-    ) -> Result<Place, Error> {
+        names: &[&str],
+    ) -> Result<Vec<Place>, Error> {
         let field = self.order.iter().position(|own| *own == column).unwrap_or(0);
         match &self.origin {
             Origin::Folder(root) => {
-                let path = if name.is_empty() { root.clone() } else { root.join(name) };
-                Ok(Place { path, line: 1, column: 1 })
+                let path = |name: &&str| if name.is_empty() { root.clone() } else { root.join(name) };
+                Ok(names.iter().map(|name| Place { path: path(name), line: 1, column: 1 }).collect())
             }
-            Origin::Item(item, Format::Jsonl | Format::Conll) => lines::place(item, source, start),
+            Origin::Item(item, Format::Jsonl | Format::Conll) => lines::places(item, source, starts),
             // There are no lines: the row and the column, from 1.
             Origin::Item(item, Format::Parquet | Format::Arrow) => {
-                Ok(Place { path: item.shown(), line: start + 1, column: field as u64 + 1 })
+                let (path, column) = (item.shown(), field as u64 + 1);
+                let place = |start: &u64| Place { path: path.clone(), line: start + 1, column };
+                Ok(starts.iter().map(place).collect())
             }
-            Origin::Item(item, format) => delimited::place(item, source, *format, start, field),
+            Origin::Item(item, format) => delimited::places(item, source, *format, starts, field),
         }
     }
 }

@@ -204,26 +204,29 @@ impl Reader<'_> {
     }
 }
 
-/// Where a field of the row that starts at a byte is.
-pub(crate) fn place(
+/// Where a field is of each of the rows that start at some bytes.
+pub(crate) fn places(
     item: &Item,
     source: &Source,
     format: Format,
-    start: u64,
+    starts: &[u64],
     field: usize,
-) -> Result<Place, Error> {
+) -> Result<Vec<Place>, Error> {
     let (text, path) = (text(item, source)?, item.shown());
     let changed = || Error::damaged(&path, "the file changed while it was in use");
-    let start = usize::try_from(start).map_err(|_| changed())?;
-    if !text.is_char_boundary(start) {
-        return Err(changed());
-    }
-    let mut scanner = Scanner::new(&text, start, dialect(source, format));
-    let mut found = None;
-    for _ in 0..=field {
-        found = scanner.field().map_err(|_| changed())?;
-    }
-    Ok(Place::of(&path, &text, found.ok_or_else(changed)?.start))
+    let place = |start: &u64| {
+        let start = usize::try_from(*start).map_err(|_| changed())?;
+        if !text.is_char_boundary(start) {
+            return Err(changed());
+        }
+        let mut scanner = Scanner::new(&text, start, dialect(source, format));
+        let mut found = None;
+        for _ in 0..=field {
+            found = scanner.field().map_err(|_| changed())?;
+        }
+        Ok(Place::of(&path, &text, found.ok_or_else(changed)?.start))
+    };
+    starts.iter().map(place).collect()
 }
 
 /// The whole file as text.

@@ -108,13 +108,15 @@ pub(crate) fn read(item: &Item, source: &Source, table: &mut Builder) -> Result<
     }
 }
 
-/// Where the row that starts at a byte is.
-pub(crate) fn place(item: &Item, source: &Source, start: u64) -> Result<Place, Error> {
+/// Where the rows are that start at some bytes.
+pub(crate) fn places(item: &Item, source: &Source, starts: &[u64]) -> Result<Vec<Place>, Error> {
     let (text, path) = (delimited::text(item, source)?, item.shown());
-    match usize::try_from(start).ok().filter(|start| text.is_char_boundary(*start)) {
+    let place = |start: &u64| match usize::try_from(*start).ok().filter(|start| text.is_char_boundary(*start))
+    {
         Some(start) => Ok(Place::of(&path, &text, start)),
         None => Err(Error::damaged(&path, "the file changed while it was in use")),
-    }
+    };
+    starts.iter().map(place).collect()
 }
 
 /// The lines that hold something, with their starts.

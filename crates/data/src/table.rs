@@ -350,11 +350,26 @@ impl Table {
     ///
     /// A derived cell is where the cell is that it was made of.
     pub fn place(&self, row: usize, column: usize) -> Result<Place, Error> {
-        let at = self.files.partition_point(|file| file.first <= row).saturating_sub(1);
+        self.places(&[row], column).map(|mut places| places.swap_remove(0))
+    }
+
+    /// Where the cells of a column are, in the order of `rows`; each of their files is read once more.
+    pub fn places(&self, rows: &[usize], column: usize) -> Result<Vec<Place>, Error> {
+        let file_of = |row: usize| self.files.partition_point(|file| file.first <= row).saturating_sub(1);
+        let mut of_file = BTreeMap::<usize, Vec<usize>>::new();
+        for (at, row) in rows.iter().enumerate() {
+            of_file.entry(file_of(*row)).or_default().push(at);
+        }
         // The file of a row of whole files: of pictures it is what stands for them.
-        let name = if self.pictures.contains(&0) { 0 } else { 2 };
-        let name = self.columns.get(name).map_or("", |file| file.cell(row));
-        self.files[at].place(&self.source, self.starts[row], self.base(column), name)
+        let name = self.columns.get(if self.pictures.contains(&0) { 0 } else { 2 });
+        let mut places = BTreeMap::new();
+        for (file, at) in of_file {
+            let starts: Vec<u64> = at.iter().map(|at| self.starts[rows[*at]]).collect();
+            let names: Vec<&str> = at.iter().map(|at| name.map_or("", |name| name.cell(rows[*at]))).collect();
+            let found = self.files[file].places(&self.source, &starts, self.base(column), &names)?;
+            places.extend(at.into_iter().zip(found));
+        }
+        Ok(places.into_values().collect())
     }
 
     /// The column of the files that a column is, or was made of.

@@ -16,7 +16,7 @@ use crate::report::{Failure, File, Finding, Report, Seen, Span};
 use crate::sources::{self, Search};
 use crate::sweep::{self, Axes};
 use crate::tree::Node;
-use crate::{blocks, preprocessing, pretrained, validate};
+use crate::{blocks, fewer_tokens, preprocessing, pretrained, skipped, validate};
 
 /// What stands beside a recipe on the command line.
 #[derive(Clone, Debug, Default)]
@@ -70,7 +70,9 @@ pub fn compile_text(path: &Path, text: String, options: &Options) -> Result<Comp
     let checked = Checker { loaded: &loaded, axes: &axes, options, diagnostics: &mut diagnostics }.check();
     match checked {
         Some(compiled) if diagnostics.is_empty() && loaded.findings.is_empty() => {
-            let warnings = preprocessing::mismatches(&compiled.params, &compiled.facts, &backbones);
+            let mut warnings = preprocessing::mismatches(&compiled.params, &compiled.facts, &backbones);
+            warnings.extend(fewer_tokens::of_tables(&compiled.params, &compiled.facts));
+            warnings.extend(skipped::first_rows(&compiled.plan.sources, &compiled.sources));
             Ok(Compiled { warnings: report(loaded, warnings, &axes), ..compiled })
         }
         _ => Err(Failure::Diagnostics(report(loaded, diagnostics, &axes))),
@@ -420,8 +422,11 @@ fn report(loaded: Loaded, diagnostics: Vec<Diagnostic>, axes: &Axes) -> Report {
             .collect();
         let mut finding = Finding::within(diagnostic, span, uses);
         finding.related.splice(0..0, related);
-        if !echo(&finding) && !findings.contains(&finding) && seen.is_new(&finding, uses) {
-            findings.push(finding);
+        if !echo(&finding) && seen.is_new(&finding, uses) {
+            let finding = finding.at_use(&files);
+            if !findings.contains(&finding) {
+                findings.push(finding);
+            }
         }
     }
     findings.sort_by(|a, b| a.span.cmp(&b.span));

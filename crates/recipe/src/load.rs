@@ -67,7 +67,7 @@ pub(crate) fn read(path: &Path) -> Result<String, Failure> {
             span: Span::new(0, at..at + wrong),
             related: vec![],
         };
-        let file = File { path: path.to_owned(), text };
+        let file = File { path: path.to_owned(), text, is_built_in: false };
         Failure::Diagnostics(Report { files: vec![file], findings: vec![finding] })
     })
 }
@@ -128,7 +128,7 @@ impl Loaded {
             };
             self.syntax.push(Span { end, ..span });
         }
-        self.files.push(File { path, text });
+        self.files.push(File { path, text, is_built_in: false });
         node
     }
 

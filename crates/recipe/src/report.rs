@@ -13,6 +13,8 @@ pub struct File {
     pub path: PathBuf,
     /// Its text.
     pub text: String,
+    /// Whether it came with the compiler.
+    pub is_built_in: bool,
 }
 
 /// Bytes of a file.
@@ -53,6 +55,18 @@ impl Finding {
     pub(crate) fn within(diagnostic: Diagnostic, span: Span, uses: &[Span]) -> Self {
         let related = uses.iter().map(|used| (used.clone(), "in this use of the block".to_owned())).collect();
         Finding { diagnostic, span, related }
+    }
+
+    /// The mistake where a person can correct it: one in a file of the compiler's own is in the use that led there.
+    pub(crate) fn at_use(self, files: &[File]) -> Self {
+        let is_built_in = |span: &Span| files.get(span.file).is_some_and(|file| file.is_built_in);
+        match self.related.iter().map(|(span, _)| span).find(|span| !is_built_in(span)) {
+            Some(used) if is_built_in(&self.span) => {
+                let related = vec![(self.span.clone(), "it shows in this layer of the backbone".to_owned())];
+                Finding { span: used.clone(), related, ..self }
+            }
+            _ => self,
+        }
     }
 }
 

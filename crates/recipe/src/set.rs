@@ -19,7 +19,7 @@ pub(crate) fn apply(loaded: &mut Loaded, sets: &[String]) {
         return;
     }
     let file = loaded.files.len();
-    loaded.files.push(File { path: PathBuf::from(SET_FILE), text: sets.join("\n") });
+    loaded.files.push(File { path: PathBuf::from(SET_FILE), text: sets.join("\n"), is_built_in: false });
     let mut offset = 0;
     for set in sets {
         if let Err(mistake) = one(&mut loaded.root, file, offset, set) {

@@ -73,8 +73,13 @@ pub(crate) fn found(data: &Data) -> &'static str {
     }
 }
 
-/// The name that was most likely meant, or all there are.
+/// The name that was most likely meant, those of which it is the last part, or all there are.
 pub(crate) fn suggestion(name: &str, known: &[&str], otherwise: &str) -> String {
+    let is_end = |own: &&str| own.strip_suffix(name).is_some_and(|before| before.ends_with('-'));
+    let ends: Vec<&str> = known.iter().copied().filter(is_end).collect();
+    if ends.len() > 1 {
+        return format!("did you mean one of {}?", list(ends));
+    }
     match nearest(name, known.iter().copied()) {
         Some(near) => format!("did you mean `{near}`?"),
         None => format!("{otherwise} {}", list(known.iter().copied())),

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use data::{Found, LEAKS_FILE, Leak, LeakRows, Likeness, Part, RowGroup, Shown, Step};
+use data::{Found, LEAKS_FILE, Leak, LeakRows, Likeness, Part, Place, RowGroup, Shown, Step};
 use plan::{Blame, Progress, StageError};
 use stages::OnLeak;
 
@@ -137,26 +137,39 @@ impl Rows {
     fn examples(&self, found: &Found, learnt: Option<&Learnt>) -> Result<Vec<String>, StageError> {
         let pairs = &found.leaks.pairs;
         let each = TOLD.div_ceil(pairs.len().max(1));
-        let some =
-            pairs.iter().flat_map(|leak| leak.examples.iter().take(each).map(move |example| (leak, example)));
-        let line = |(leak, example): (&Leak, &Likeness)| {
-            let Likeness { similarity, row, like } = example;
-            let named = |shown: &Shown, group: RowGroup| {
-                let table =
-                    learnt.filter(|_| group == RowGroup::Fitted).map_or(&self.table, |learnt| &learnt.table);
-                let place = table.place(shown.row as usize, 0).or_stage()?;
-                let label = shown.label.as_ref().map(|label| format!("label {label}"));
-                let group = Some(group.name().to_owned()).filter(|_| group != RowGroup::All);
-                let about = group.into_iter().chain(label).collect::<Vec<_>>().join(", ");
-                Ok(format!("{}:{} ({about})", place.path.display(), place.line))
-            };
-            let (of, among) = (named(row, leak.of)?, named(like, leak.among)?);
-            let how = similarity.map_or("equals".to_owned(), |similarity| format!("is {similarity:.2} like"));
-            let other = if row.text == like.text { String::new() } else { format!(", \"{}\"", like.text) };
-            Ok(format!("{of} {how} {among}: \"{}\"{other}", row.text))
+        let some = pairs.iter().flat_map(|leak| leak.examples.iter().take(each).map(move |of| (leak, of)));
+        let some: Vec<(&Leak, &Likeness)> = some.take(TOLD).collect();
+        // A file is read once for all of its rows that are told.
+        let is_fitted = |leak: &Leak| leak.among == RowGroup::Fitted;
+        let likes = |fitted: bool| {
+            let of_table = some.iter().filter(move |(leak, _)| is_fitted(leak) == fitted);
+            of_table.map(|(_, example)| example.like.row as usize)
         };
-        some.take(TOLD).map(line).collect()
+        let rows = some.iter().map(|(_, example)| example.row.row as usize);
+        let rows: Vec<usize> = rows.chain(likes(false)).collect();
+        let mut own = self.table.places(&rows, 0).or_stage()?.into_iter();
+        let of: Vec<Place> = own.by_ref().take(some.len()).collect();
+        let rows: Vec<usize> = likes(true).collect();
+        let fitted = learnt.map(|learnt| learnt.table.places(&rows, 0)).transpose().or_stage()?;
+        let mut fitted = fitted.into_iter().flatten();
+        let line = |((leak, example), of): (&(&Leak, &Likeness), Place)| {
+            let like = if is_fitted(leak) { fitted.next() } else { own.next() };
+            let Likeness { similarity, row, like: other } = example;
+            let how = similarity.map_or("equals".to_owned(), |similarity| format!("is {similarity:.2} like"));
+            let (of, among) = (named(row, leak.of, Some(of)), named(other, leak.among, like));
+            let text = if row.text == other.text { String::new() } else { format!(", \"{}\"", other.text) };
+            format!("{of} {how} {among}: \"{}\"{text}", row.text)
+        };
+        Ok(some.iter().zip(of).map(line).collect())
     }
+}
+
+/// `reviews.csv:7 (test, label 1)`.
+fn named(shown: &Shown, group: RowGroup, place: Option<Place>) -> String {
+    let place = place.map_or_else(String::new, |place| format!("{}:{} ", place.path.display(), place.line));
+    let group = Some(group.name().to_owned()).filter(|_| group != RowGroup::All);
+    let label = shown.label.as_ref().map(|label| format!("label {label}"));
+    format!("{place}({})", group.into_iter().chain(label).collect::<Vec<_>>().join(", "))
 }
 
 fn failure(found: &Found, examples: &[String]) -> StageError {

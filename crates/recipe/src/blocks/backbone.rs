@@ -184,8 +184,8 @@ impl Unfolding<'_> {
         // The files are tested with the compiler that they are part of.
         let (table, _) = DeTable::parse_recoverable(family.text);
         let node = Node::document(self.files.len(), &table);
-        self.files
-            .push(File { path: Path::new("backbones").join(family.file), text: family.text.to_owned() });
+        let path = Path::new("backbones").join(family.file);
+        self.files.push(File { path, text: family.text.to_owned(), is_built_in: true });
         node
     }
 
