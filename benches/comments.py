@@ -23,7 +23,7 @@ from torch.nn import functional as F
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 from run import Finished
-from splits import PARTS, part_of_rows
+from splits import PARTS, part_of_rows_by
 
 BENCHES = Path(__file__).resolve().parent
 RECIPES = BENCHES.parent / "recipes"
@@ -216,7 +216,7 @@ def ours(options, recipe, seed):
 def split(options, recipe, seed):
     """Part -> rows, as our encoded rows have them."""
     stage = "words" if recipe == BEST[0] else "tokens"
-    part = part_of_rows(command(options, "get", recipe, seed, stage, "FOLDER"), SPLIT)
+    part = part_of_rows_by(command(options, "get", recipe, seed, stage, SPLIT), SPLIT)
     return {name: np.flatnonzero(part == name) for name in PARTS}
 
 

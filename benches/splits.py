@@ -10,11 +10,15 @@ import numpy as np
 PARTS = ["train", "valid", "test"]
 
 
-def part_of_rows(get, folder):
-    """Row of the source -> part; `get` is the `pipeline get` of a preprocess stage, all but where to."""
+def part_of_rows_by(get, folder):
+    """As `part_of_rows`, after the command `get` has filled the folder anew."""
     shutil.rmtree(folder, ignore_errors=True)
-    at = get.index("FOLDER")
-    subprocess.run([*map(str, get[:at]), str(folder), *map(str, get[at + 1 :])], stdout=subprocess.DEVNULL, check=True)
+    subprocess.run([str(part) for part in get], stdout=subprocess.DEVNULL, check=True)
+    return part_of_rows(folder)
+
+
+def part_of_rows(folder):
+    """Row of the source -> part; `folder` is where `pipeline get` put what a preprocess stage made."""
     bytes_ = next(folder.rglob("data.safetensors")).read_bytes()
     size = struct.unpack("<Q", bytes_[:8])[0]
     header = json.loads(bytes_[8 : 8 + size])

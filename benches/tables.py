@@ -13,7 +13,6 @@ and print test AUC and seconds, one JSON object a line, then the table.
 import argparse
 import json
 import shutil
-import struct
 import subprocess
 import sys
 import time
@@ -23,11 +22,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from splits import PARTS, part_of_rows
+
 BENCHES = Path(__file__).resolve().parent
 RECIPES = BENCHES.parent / "recipes"
 STORE = BENCHES.parent / "target" / "tables-store"
 SPLITS = BENCHES.parent / "target" / "tables-splits"
-PARTS = ["train", "valid", "test"]
 
 
 class Table:
@@ -52,18 +52,7 @@ def split_of(options, recipe, stage):
     folder = SPLITS / recipe / stage
     shutil.rmtree(folder, ignore_errors=True)
     pipeline(options, "get", recipe, stage, str(folder))
-    bytes_ = next(folder.rglob("data.safetensors")).read_bytes()
-    size = struct.unpack("<Q", bytes_[:8])[0]
-    header = json.loads(bytes_[8 : 8 + size])
-
-    def read(name, kind):
-        start, end = (8 + size + at for at in header[name]["data_offsets"])
-        return np.frombuffer(bytes_[start:end], kind)
-
-    part, row = read("part", np.uint8), read("row", np.int64)
-    parts = np.full(row.max() + 1, "", dtype=object)
-    parts[row] = [PARTS[mark] if mark < len(PARTS) else "" for mark in part]
-    return parts
+    return part_of_rows(folder)
 
 
 def clothing(options):

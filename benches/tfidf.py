@@ -56,11 +56,11 @@ def ours(options):
 def keep_split(options):
     """The rows of our split, where the twin finds them."""
     import numpy as np
-    from splits import part_of_rows
+    from splits import part_of_rows_by
 
     ours(options)
-    get = [options.pipeline, "get", RECIPE, "words", "FOLDER", "--data-dir", options.data_dir, "--store", STORE]
-    parts = part_of_rows(get, SPLIT)
+    get = [options.pipeline, "get", RECIPE, "words", SPLIT, "--data-dir", options.data_dir, "--store", STORE]
+    parts = part_of_rows_by(get, SPLIT)
     for part in ("train", "test"):
         np.save(SPLIT / f"{part}.npy", np.flatnonzero(parts == part))
 
