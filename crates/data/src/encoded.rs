@@ -79,8 +79,8 @@ pub struct Unplaced {
     pub words: usize,
     /// The first of them.
     pub example: String,
-    /// The row that it is in, by its number in the source from 0.
-    pub row: i64,
+    /// The row that it is in, from 0.
+    pub row: usize,
 }
 
 #[derive(Clone, Debug)]
@@ -236,7 +236,7 @@ impl Encoded {
             let row = texts.words.offsets.partition_point(|start| *start <= first) - 1;
             let example = words(&texts.cells[row])[first - texts.words.offsets[row]].text.to_owned();
             let count = steps.iter().filter(|step| step.is_none()).count();
-            let (column, words, row) = (column.clone(), steps.len(), self.source_rows[row]);
+            let (column, words) = (column.clone(), steps.len());
             Some(Unplaced { column, count, words, example, row })
         };
         self.texts.iter().filter_map(of).collect()

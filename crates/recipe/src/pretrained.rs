@@ -138,7 +138,9 @@ fn other_tokens(fit: &Fit, graph: &Graph) -> Option<String> {
 }
 
 fn hint(fit: &Fit, shapes: &Shapes) -> Option<String> {
-    if let Some(name) = likely(shapes).filter(|_| !fit.missing.is_empty() || !fit.unexpected.is_empty()) {
+    // Where most of the file is taken, the backbone is the right one.
+    let is_other = fit.taken.len() < fit.missing.len() + fit.unexpected.len();
+    if let Some(name) = likely(shapes).filter(|_| is_other) {
         return Some(format!("it may be of {name}: network.backbone = \"{name}\""));
     }
     let other = modules(fit.misshapen.iter().map(|(name, ..)| name), &fit.taken);

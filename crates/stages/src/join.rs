@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use network::{Graph, Network, Problem};
+use network::{Graph, Network, Problem, is_inside};
 use plan::{ArtifactKind, Diagnostic, Place};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -157,6 +157,15 @@ impl Stage for JoinNetworks {
         let fits = fits && check_lengths(&joined, &data, context);
         let graph: Option<Graph> = joined.lower().ok();
         check_units(&self.network.layers, graph.as_ref(), context);
+        let reads = |graph: &Graph, name: &str| graph.nodes.iter().any(|node| is_inside(&node.layer, name));
+        for (index, name) in self.names.iter().enumerate() {
+            if graph.as_ref().is_some_and(|graph| !reads(graph, name)) {
+                let place = context.inside(["as".into(), index.into()]);
+                let message = format!("no layer reads `{name}`, so its weights would be lost");
+                let hint = "name it in the `input` of a layer that leads to the result, or leave it out";
+                context.report(Diagnostic::new("unread-network", place, message).hint(hint));
+            }
+        }
         outputs(fits.then_some(joined))
     }
 

@@ -101,7 +101,7 @@ pub fn fit(module: Module, job: Job<'_>, progress: Watch<'_>) -> Result<Fitted, 
     let mut weights = shared(&start);
     let saved = run.saved(&identity, progress)?;
     run.size = run.batch_size(saved.as_ref())?;
-    if let Some(text) = run.too_few_rows() {
+    for text in run.spare_units().into_iter().chain(run.too_few_rows()) {
         tell(progress, Progress::Warning { text })?;
     }
     let mut checkpoints = Checkpoints::new(job.checkpoint, identity);

@@ -26,6 +26,8 @@ pub(crate) struct Head {
     pub(crate) words: Option<String>,
     /// Names of classes, labels or tags.
     pub(crate) classes: Vec<String>,
+    /// Classes that the output has logits for beyond those that there are.
+    pub(crate) spare: usize,
 }
 
 impl Head {
@@ -60,6 +62,7 @@ impl Head {
                 metrics,
                 words: label.of.clone(),
                 classes: label.classes.clone(),
+                spare: if label.classes.is_empty() { 0 } else { room.saturating_sub(classes.max(2)) },
             })
         };
         module.graph().results().into_iter().map(head).collect()

@@ -145,6 +145,17 @@ impl<'a> Run<'a> {
         })
     }
 
+    /// What is to be said of outputs with logits for more classes than there are.
+    pub(crate) fn spare_units(&self) -> Vec<String> {
+        let spare = self.heads.iter().filter(|head| head.spare > 0).map(|head| {
+            let (classes, units) = (head.classes.len(), head.classes.len().max(2) + head.spare);
+            format!(
+                "the network ends in {units} logits for {classes} classes: leave out the last layer's `units`"
+            )
+        });
+        spare.collect()
+    }
+
     pub(crate) fn finished(&self, state: &State) -> bool {
         let early = self.job.training.early_stopping.as_ref();
         state.epoch >= self.job.training.epochs

@@ -183,3 +183,15 @@ fn a_step_of_more_rows_than_there_are_is_told() {
     );
     assert!(warnings(json!({ "size": 5, "accumulate": 2 })).is_empty());
 }
+
+#[test]
+fn logits_for_more_classes_than_there_are_are_told() {
+    let wide = serde_json::from_value(json!({ "name": "wide", "kind": "dense", "units": 4 })).unwrap();
+    let network = network(false).replace(&[wide]);
+    let (_, told) = trained_network(&network, json!({ "epochs": 1 }), json!("categorical-cross-entropy"));
+    let warned = |progress: &Progress| {
+        let wanted = "the network ends in 4 logits for 2 classes: leave out the last layer's `units`";
+        matches!(progress, Progress::Warning { text } if text == wanted)
+    };
+    assert_eq!(told.iter().filter(|progress| warned(progress)).count(), 1, "{told:?}");
+}

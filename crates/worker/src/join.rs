@@ -8,14 +8,16 @@ use torch::Device;
 
 use crate::error::OrStage;
 use crate::files::{TRANSFORM, read_bytes};
-use crate::inputs::{artifact, artifacts, dataset};
+use crate::inputs::{artifact, dataset, named_artifacts};
 use crate::network::{StoredNetwork, finish};
 
 pub(crate) fn run(params: &JoinNetworks, task: &Task) -> Result<Outcome, StageError> {
     let encoded = artifact(task, "data")?;
-    let stored: Vec<StoredNetwork> = artifacts(task, "networks")
-        .map(|network| StoredNetwork::open(network)?.reading(encoded))
-        .collect::<Result<_, _>>()?;
+    let open = |(name, network)| {
+        let read = StoredNetwork::open(network)?.reading(encoded);
+        read.map_err(|error| StageError { message: format!("`{name}`: {}", error.message), ..error })
+    };
+    let stored: Vec<StoredNetwork> = named_artifacts(task, "networks").map(open).collect::<Result<_, _>>()?;
     let parts = params.parts(stored.iter().map(|part| part.network.clone()));
     let network = Network::joined(&parts, crate::train::columns(&dataset(encoded)?), &params.network.layers);
     let mut weights = Module::new(&network, task.seed, Device::Cpu).or_stage()?.weights().or_stage()?;

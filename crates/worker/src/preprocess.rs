@@ -65,7 +65,7 @@ pub(crate) fn run(params: &Preprocess, task: &Task, report: Report<'_>) -> Resul
     let Rows { table, parts, pictures, numbers } = rows;
     step(report, "fit", 1);
     let (fitted, mut encoded) = data::Transform::fit_apply(before, &table, &parts, &spec, id).or_stage()?;
-    tell_unplaced(&encoded, report);
+    tell_unplaced(&encoded, &table, report)?;
     if let Some(weights) = &params.weights {
         encoded = encoded.weighted(&table, weights).or_stage()?;
     }
@@ -110,14 +110,16 @@ fn learnt(params: &Preprocess, task: &Task, labels: Vec<String>) -> Result<Optio
 }
 
 /// Tells of words that have tags and that no token stands for.
-fn tell_unplaced(encoded: &data::Encoded, report: Report<'_>) {
+fn tell_unplaced(encoded: &data::Encoded, table: &data::Table, report: Report<'_>) -> Result<(), StageError> {
     for data::Unplaced { column, count, words, example, row } in encoded.unplaced() {
+        let place = table.column(&column).and_then(|place| table.place(row, place)).or_stage()?;
         let text = format!(
-            "no token stands for {count} of {words} words of `{column}`, the first `{example}` in row {row}: cut off by a \
-             length, or left out by the chain; they are not learnt, and count as `O` in metrics and predictions"
+            "no token stands for {count} of {words} words of `{column}`, the first `{example}` at {place}: cut off by a \
+             length, or left out by the chain; they are not learnt, and metrics take `O`, else the first tag, for theirs"
         );
         report(Progress::Warning { text });
     }
+    Ok(())
 }
 
 /// The columns of pictures, decoded into the folder.
