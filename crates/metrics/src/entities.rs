@@ -122,6 +122,14 @@ fn spelt(tag: &str) -> Option<(Place, Option<&str>)> {
     Some((place, Some(if kind.is_empty() { UNTYPED } else { kind })))
 }
 
+/// Tags that keep the others from spelling entities, where most tags would: mistyped ones.
+pub fn misspelt(tags: &[String]) -> Vec<&str> {
+    let (good, odd): (Vec<&str>, Vec<&str>) =
+        tags.iter().map(String::as_str).partition(|tag| spelt(tag).is_some());
+    let typed = good.iter().filter(|tag| tag.contains('-')).count();
+    if typed > odd.len() { odd } else { vec![] }
+}
+
 /// Whether the entity of the word before ends there.
 fn ends(before: Mark, mark: Mark) -> bool {
     use Place::{Begin, End, Inside, Outside, Single};

@@ -19,7 +19,7 @@ mod weights;
 pub use bootstrap::{Bootstrap, Interval};
 pub use confusion::{Average, Confusion, Counts};
 pub use curves::{Bin, Rate, area, average_precision, calibration, calibration_error, precision_recall, roc};
-pub use entities::{Entity, TagSet};
+pub use entities::{Entity, TagSet, misspelt};
 pub use numbers::Numbers;
 pub use predictions::{Classes, MultiLabel, Predictions};
 pub use probabilities::{sigmoid, softmax};

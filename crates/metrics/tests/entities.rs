@@ -115,3 +115,12 @@ fn words_without_a_token_count_as_outside() {
     near("loss", said.measure(Metric::Loss), 0.239_544_766_221_884_64);
     assert_eq!(Metric::from_name("auc").and_then(|metric| said.measure(metric)), None);
 }
+
+#[test]
+fn a_mistyped_tag_among_entities_is_named() {
+    let tags = |all: &[&str]| all.iter().map(|tag| (*tag).to_owned()).collect::<Vec<_>>();
+    assert_eq!(metrics::misspelt(&tags(&["B-PER", "I-PER", "I_PER", "O"])), ["I_PER"]);
+    assert!(metrics::misspelt(&tags(&["B-PER", "I-PER", "O"])).is_empty());
+    // Parts of speech spell none, and are not meant to.
+    assert!(metrics::misspelt(&tags(&["ADJ", "NOUN", "VERB", "O"])).is_empty());
+}

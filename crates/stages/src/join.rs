@@ -19,7 +19,8 @@ use crate::train::{Declared, check_network, layer_place};
 /// for another text, and columns as they are. `finetune` trains it.
 ///
 /// The layers and parameters of each stand under its name in `as`, `photo.layer4.1.conv2.weight`; what is frozen in it stays
-/// so. The layers behind them are drawn from the seed. `photo` alone is the result of that network, as an input of a layer.
+/// so. The layers behind them are drawn from the seed. `photo` alone is the result of that network, as an input of a layer;
+/// of one that learnt a number with `standardize`, the number before it gets its units back.
 ///
 /// Output: `network`, for freeze, finetune, load-subnet, extract-features and export.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]

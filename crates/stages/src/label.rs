@@ -103,9 +103,14 @@ impl Preprocess {
         if fitted.is_empty() {
             return declared;
         }
-        for (name, _, place) in self.declared(context) {
+        for (name, label, place) in self.declared(context) {
             let (Some(own), of) = (declared.get_mut(name), fitted.get(name)) else { continue };
             match of {
+                Some(of) if self.states_other(label, of.kind) => {
+                    let message = format!("the fitted transform has {} here", of.kind.in_words());
+                    let hint = "say no kind, or encode this label in a stage without `fitted`";
+                    context.report(Diagnostic::new("labels", place, message).hint(hint));
+                }
                 Some(of) if own.columns.len() == of.columns.len() && form(own.kind) == form(of.kind) => {
                     own.kind = of.kind;
                     if own.of != of.of {
@@ -136,6 +141,16 @@ impl Preprocess {
             }
         }
         declared
+    }
+
+    /// Whether a label is said to be of another kind, and not only by default.
+    fn states_other(&self, label: &Label, kind: LabelKind) -> bool {
+        let stated = match label {
+            Label::Read(column) => column.kind,
+            Label::Column(_) => Some(self.label_kind).filter(|kind| *kind != LabelKind::default()),
+            Label::Columns(_) => None,
+        };
+        stated.is_some_and(|stated| stated != kind)
     }
 
     /// Reports tags that do not say whose they are, and other labels that do.

@@ -66,6 +66,7 @@ pub(crate) fn run(params: &Preprocess, task: &Task, report: Report<'_>) -> Resul
     step(report, "fit", 1);
     let (fitted, mut encoded) = data::Transform::fit_apply(before, &table, &parts, &spec, id).or_stage()?;
     tell_unplaced(&encoded, &table, report)?;
+    tell_misspelt(&fitted, report);
     if let Some(weights) = &params.weights {
         encoded = encoded.weighted(&table, weights).or_stage()?;
     }
@@ -120,6 +121,22 @@ fn tell_unplaced(encoded: &data::Encoded, table: &data::Table, report: Report<'_
         report(Progress::Warning { text });
     }
     Ok(())
+}
+
+/// Tells of tags that spell no entity where most of their label do.
+fn tell_misspelt(fitted: &data::Transform, report: Report<'_>) {
+    let tags = fitted.labels().into_values().filter(|label| label.kind == data::LabelKind::Tags);
+    for label in tags {
+        let odd = metrics::misspelt(&label.classes);
+        if !odd.is_empty() {
+            let text = format!(
+                "of the tags in `{}` {} spell no entity as the others do, so metrics count words and not entities",
+                label.column,
+                odd.iter().map(|tag| format!("`{tag}`")).collect::<Vec<_>>().join(", ")
+            );
+            report(Progress::Warning { text });
+        }
+    }
 }
 
 /// The columns of pictures, decoded into the folder.
