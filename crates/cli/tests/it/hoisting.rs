@@ -210,10 +210,11 @@ fn run(session: &Session, args: &str) -> Vec<Value> {
     text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
 }
 
-/// Stages that were run, in the order in which they ended.
+/// Stages that were run, in the order in which they were started: what one makes is stored while the next one runs, so
+/// they may end in another.
 fn ran(events: &[Value]) -> Vec<&str> {
-    let done = events.iter().filter(|event| event["event"] == "stage-done");
-    done.map(|event| event["stage"].as_str().unwrap()).collect()
+    let started = events.iter().filter(|event| event["event"] == "stage-started");
+    started.map(|event| event["stage"].as_str().unwrap()).collect()
 }
 
 /// The floats of a trained network by name, and its history.
