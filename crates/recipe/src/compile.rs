@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use data::Source;
+use network::Network;
 use plan::{ArtifactKind, Diagnostic, Extent, Input, Origin, Place, Plan, Port, Segment, Stage, Variant};
 use stages::{Context, Fact, Numeric, Outside, Params, Reference, SourceFact};
 use store::Store;
@@ -31,6 +32,16 @@ pub struct Options {
 
 /// What is known of each output, by stage.
 pub type Facts = BTreeMap<String, Vec<(&'static str, Fact)>>;
+
+/// The network among a stage's outputs, where it makes one that is known.
+pub(crate) fn network_of<'a>(
+    outputs: impl IntoIterator<Item = &'a (&'static str, Fact)>,
+) -> Option<&'a Network> {
+    outputs.into_iter().find_map(|(_, fact)| match fact {
+        Fact::Network(fact) => fact.network.as_ref(),
+        _ => None,
+    })
+}
 
 /// A recipe without mistakes.
 #[derive(Clone, Debug)]

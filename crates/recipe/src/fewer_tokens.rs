@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use network::{Dim, Primitive};
+use network::Dim;
 use plan::{Diagnostic, Place};
 use stages::{Fact, Params};
 
-use crate::compile::Facts;
+use crate::compile::{Facts, network_of};
 
 /// Rows up to which tables are padded, because sizes that divide by it are faster on GPUs.
 const PADDING: usize = 128;
@@ -17,21 +17,17 @@ pub(crate) fn of_tables(params: &BTreeMap<String, Params>, facts: &Facts) -> Vec
     let mut warnings = vec![];
     for (stage, params) in params {
         let Params::LoadNetwork(load) = params else { continue };
-        let made = |of: &str| facts.get(of).into_iter().flatten().map(|(_, fact)| fact);
-        let data = load.data.iter().flat_map(|data| made(data)).find_map(|fact| match fact {
+        let made = load.data.iter().filter_map(|data| facts.get(data)).flatten();
+        let data = made.map(|(_, fact)| fact).find_map(|fact| match fact {
             Fact::Dataset(fact) => Some(fact),
             _ => None,
         });
-        let network = made(stage).find_map(|fact| match fact {
-            Fact::Network(fact) => fact.network.as_ref(),
-            _ => None,
-        });
+        let network = network_of(facts.get(stage).into_iter().flatten());
         let Some(graph) = network.and_then(|network| network.lower().ok()) else { continue };
-        for node in graph.nodes.iter().filter(|node| node.op == Primitive::Embedding) {
+        for (node, column) in graph.tables() {
             let rows = node.params.first().and_then(|table| table.shape.first()).and_then(Dim::size);
-            let column = node.inputs.first().map(|from| graph.nodes[*from].name.as_str());
-            let tokens = column.zip(data).and_then(|(column, data)| data.vocabularies.get(column));
-            let (Some(rows), Some(column), Some(tokens)) = (rows, column, tokens) else { continue };
+            let tokens = data.and_then(|data| data.vocabularies.get(column));
+            let (Some(rows), Some(tokens)) = (rows, tokens) else { continue };
             if rows <= tokens.next_multiple_of(PADDING) {
                 continue;
             }

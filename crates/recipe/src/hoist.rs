@@ -13,7 +13,7 @@ use network::{Dim, Graph, Network, Node, Prefix};
 use plan::{Input, Origin, Stage, Variant};
 use stages::{ExtractFrozen, Fact, Finetune, Params, Training, Views};
 
-use crate::compile::{Facts, planned};
+use crate::compile::{Facts, network_of, planned};
 
 /// The stages with those added that run frozen parts.
 pub(crate) fn hoist(stages: Vec<Stage>, params: &BTreeMap<String, Params>, facts: &mut Facts) -> Vec<Stage> {
@@ -180,15 +180,10 @@ impl Pass<'_> {
     fn before(&self, stage: &str, nodes: &[&Node]) -> Option<&str> {
         let own = self.network(stage)?;
         let graph = own.lower().ok()?;
-        let before = match self.params.get(stage)? {
-            Params::Freeze(freeze) => &freeze.network,
-            Params::Unfreeze(unfreeze) => &unfreeze.0.network,
-            Params::LoadSubnet(subnet) => &subnet.network,
-            Params::Finetune(finetune) => &finetune.network,
-            _ => return None,
-        };
+        let params = self.params.get(stage)?;
+        let [before] = params.made_of()[..] else { return None };
         let start = self.network(before)?;
-        let same = match self.params.get(stage)? {
+        let same = match params {
             Params::Finetune(_) => still(&graph, own, start),
             _ => graph.shared_with(&start.lower().ok()?),
         };
@@ -198,10 +193,7 @@ impl Pass<'_> {
     }
 
     fn network(&self, stage: &str) -> Option<&Network> {
-        self.facts.get(stage)?.iter().find_map(|(_, fact)| match fact {
-            Fact::Network(fact) => fact.network.as_ref(),
-            _ => None,
-        })
+        network_of(self.facts.get(stage)?)
     }
 
     /// A name with `end` that no stage of the recipe has: `head.frozen`, of a variant `head.frozen@lr=0.1`.

@@ -9,7 +9,7 @@ use plan::{Diagnostic, Place};
 use stages::{Fact, Group, LoadNetwork, Params, Preprocess};
 
 use crate::blocks;
-use crate::compile::Facts;
+use crate::compile::{Facts, network_of};
 
 /// Numbers that differ by less than this are the same normalisation, written otherwise.
 const CLOSE: f32 = 1e-3;
@@ -65,23 +65,14 @@ impl<'a> Recipe<'a> {
     fn loaded(&self, stage: &'a str) -> Vec<(&'a str, &'a LoadNetwork)> {
         match self.params.get(stage) {
             Some(Params::LoadNetwork(load)) => vec![(stage, load)],
-            Some(Params::Freeze(freeze)) => self.loaded(&freeze.network),
-            Some(Params::Unfreeze(unfreeze)) => self.loaded(&unfreeze.0.network),
-            Some(Params::LoadSubnet(subnet)) => self.loaded(&subnet.network),
-            Some(Params::JoinNetworks(join)) => {
-                join.networks.iter().flat_map(|network| self.loaded(network)).collect()
-            }
-            Some(Params::Finetune(finetune)) => self.loaded(&finetune.network),
-            _ => vec![],
+            Some(params) => params.made_of().into_iter().flat_map(|network| self.loaded(network)).collect(),
+            None => vec![],
         }
     }
 
     /// The columns of pictures that a stage's network reads.
     fn pictures(&self, stage: &str) -> Vec<String> {
-        let network = self.facts.get(stage).into_iter().flatten().find_map(|(_, fact)| match fact {
-            Fact::Network(fact) => fact.network.as_ref(),
-            _ => None,
-        });
+        let network = network_of(self.facts.get(stage).into_iter().flatten());
         let Some((network, graph)) = network.and_then(|network| Some((network, network.lower().ok()?)))
         else {
             return vec![];

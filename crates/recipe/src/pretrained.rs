@@ -10,7 +10,7 @@ use plan::{Diagnostic, Place};
 use stages::{Fact, Fit, LoadNetwork, Shapes};
 
 use crate::blocks;
-use crate::compile::Options;
+use crate::compile::{Options, network_of};
 use crate::load::Loaded;
 use crate::references::OUTSIDE;
 use crate::sources::Search;
@@ -105,11 +105,7 @@ pub(crate) fn check(
     shapes: &Shapes,
     diagnostics: &mut Vec<Diagnostic>,
 ) {
-    let network = outputs.iter().find_map(|(_, fact)| match fact {
-        Fact::Network(fact) => fact.network.as_ref(),
-        _ => None,
-    });
-    let Some(graph) = network.and_then(|network| network.lower().ok()) else { return };
+    let Some(graph) = network_of(outputs).and_then(|network| network.lower().ok()) else { return };
     // A pattern that is no regex has been reported.
     let Ok(fit) = load.fit(&graph, shapes) else { return };
     if fit.is_whole() {

@@ -90,25 +90,18 @@ impl JoinNetworks {
         context.diagnostics.len() == before
     }
 
-    /// Where a mistake of the joined network is, whose parts have these numbers of layers, by their names in order.
-    fn place(
-        &self,
-        problem: &Problem,
-        stage: &Place,
-        sizes: &BTreeMap<String, usize>,
-    ) -> (Place, Option<Place>) {
-        let mut at = problem.layer;
-        for (name, size) in sizes {
-            if at < *size {
-                let index = self.names.iter().position(|own| own == name).unwrap_or(0);
-                return (stage.clone().join("networks").join(index), None);
-            }
-            at -= size;
+    /// Where a mistake of the joined network is: in one of the networks, or in a layer behind them.
+    fn place(&self, problem: &Problem, stage: &Place, joined: &Network) -> (Place, Option<Place>) {
+        let layer = joined.layers.get(problem.layer);
+        let of = |name: &String| layer.is_some_and(|layer| is_inside(&layer.name, name));
+        if let Some(index) = self.names.iter().position(of) {
+            return (stage.clone().join("networks").join(index), None);
         }
-        let before: usize = sizes.values().sum();
+        let own = self.network.layers.len();
+        let before = joined.layers.len() - own;
         let related = problem.related.and_then(|layer| layer.checked_sub(before));
-        let own = Problem { layer: at, related, ..problem.clone() };
-        layer_place(stage.clone().join("network").join("layers"), &own, self.network.layers.len())
+        let behind = Problem { layer: problem.layer.saturating_sub(before), related, ..problem.clone() };
+        layer_place(stage.clone().join("network").join("layers"), &behind, own)
     }
 }
 
@@ -145,16 +138,7 @@ impl Stage for JoinNetworks {
         }
         let parts = self.parts(networks);
         let joined = Network::joined(&parts, data.inputs(), &self.network.layers);
-        let sizes =
-            joined.layers.iter().fold(BTreeMap::new(), |mut sizes: BTreeMap<String, usize>, layer| {
-                if let Some((part, _)) =
-                    layer.name.split_once('.').filter(|(part, _)| parts.contains_key(*part))
-                {
-                    *sizes.entry(part.to_owned()).or_default() += 1;
-                }
-                sizes
-            });
-        let fits = check_network(&joined, context, |problem, stage| self.place(problem, &stage, &sizes));
+        let fits = check_network(&joined, context, |problem, stage| self.place(problem, &stage, &joined));
         let fits = fits && check_lengths(&joined, &data, context);
         let graph: Option<Graph> = joined.lower().ok();
         check_units(&self.network.layers, graph.as_ref(), context);

@@ -505,6 +505,18 @@ impl Params {
         }
     }
 
+    /// The stages whose networks this one's is made of; none for kinds that make no network, or one of their own.
+    pub fn made_of(&self) -> Vec<&str> {
+        match self {
+            Params::Finetune(params) => vec![&params.network],
+            Params::LoadSubnet(params) => vec![&params.network],
+            Params::Freeze(params) => vec![&params.network],
+            Params::Unfreeze(params) => vec![&params.0.network],
+            Params::JoinNetworks(params) => params.networks.iter().map(String::as_str).collect(),
+            _ => vec![],
+        }
+    }
+
     /// What a head is fitted on; none for other kinds.
     pub fn head(&self) -> Option<Inputs<'_>> {
         match self {

@@ -9,7 +9,7 @@ use stages::Preprocess;
 use crate::Report;
 use crate::error::OrStage;
 use crate::files::{Outputs, TRANSFORM, write, write_csv};
-use crate::inputs::{artifacts, outsides, source, transform};
+use crate::inputs::{SourceInput, artifacts, outsides, source, transform};
 use crate::leaks::{Chains, Comparison, Learnt, Rows};
 use crate::sheets::write_samples;
 
@@ -22,10 +22,7 @@ pub(crate) fn run(params: &Preprocess, task: &Task, report: Report<'_>) -> Resul
     let params = &params.clone().located(outsides(task, "path"));
     let input = source(task, "data")?;
     step(report, "read", 0);
-    let table = data::Table::read_all(&input.paths, &input.source).or_stage()?;
-    // The source names its columns as the file does, so the split comes before the renaming.
-    let parts = data::assign(&table, &input.source, input.seed).or_stage()?;
-    let table = table.renamed(&params.rename).or_stage()?;
+    let (table, parts) = read(&input, &params.rename)?;
     let id = input.source.id.as_ref().map(|id| params.rename.get(id).unwrap_or(id).as_str());
     let before = artifacts(task, "fitted").next().map(transform).transpose()?;
     let fitted = before.iter().flat_map(|before| before.columns().keys());
@@ -100,13 +97,22 @@ fn step(report: Report<'_>, phase: &str, done: u64) {
     report(Progress::Step { phase: phase.into(), done, total: 3, unit: "steps".into() });
 }
 
+/// A source's rows under their new names, and the part of each.
+fn read(
+    input: &SourceInput,
+    rename: &BTreeMap<String, String>,
+) -> Result<(data::Table, Vec<Option<data::Part>>), StageError> {
+    let table = data::Table::read_all(&input.paths, &input.source).or_stage()?;
+    // The source names its columns as the file does, so the split comes before the renaming.
+    let parts = data::assign(&table, &input.source, input.seed).or_stage()?;
+    Ok((table.renamed(rename).or_stage()?, parts))
+}
+
 /// The rows of another source that `fitted` learnt from, where they are to be compared with these.
 fn learnt(params: &Preprocess, task: &Task, labels: Vec<String>) -> Result<Option<Learnt>, StageError> {
     let Some(learnt) = &params.learnt else { return Ok(None) };
     let input = source(task, "learnt")?;
-    let table = data::Table::read_all(&input.paths, &input.source).or_stage()?;
-    let parts = data::assign(&table, &input.source, input.seed).or_stage()?;
-    let table = table.renamed(&learnt.rename).or_stage()?;
+    let (table, parts) = read(&input, &learnt.rename)?;
     Ok(Some(Learnt { table, parts, labels }))
 }
 

@@ -285,11 +285,8 @@ fn a_hoisted_training_is_the_whole_one() {
         }
     }
     for stage in ["score", "scores"] {
-        let documents = |recipe: &str| -> Value {
-            let shown = session.call(&format!("show {recipe}.toml {stage} --json"));
-            serde_json::from_str::<Value>(&shown.stdout).unwrap()[0]["documents"].clone()
-        };
-        assert_close(&documents("hoisted"), &documents("whole"));
+        let documents = |recipe| session.documents(recipe, stage);
+        assert_close(&documents("hoisted.toml"), &documents("whole.toml"));
     }
 }
 
@@ -350,11 +347,8 @@ fn views_of_pictures_are_run_once() {
     }
     let (anew, _) = trained(&session, "anew", "head");
     assert_ne!(anew["output.weight"], whole["output.weight"]);
-    let score = |recipe: &str| -> Value {
-        let shown = session.call(&format!("show {recipe}.toml score --json"));
-        serde_json::from_str::<Value>(&shown.stdout).unwrap()[0]["documents"].clone()
-    };
-    assert_close(&score("hoisted"), &score("whole"));
+    let score = |recipe| session.documents(recipe, "score");
+    assert_close(&score("hoisted.toml"), &score("whole.toml"));
     // The views are those that the sheet shows.
     let shown = session.call("show hoisted.toml head").stdout;
     assert!(shown.contains("head-augmented.png"), "{shown}");
@@ -377,11 +371,8 @@ fn folds_and_seeds_share_what_a_frozen_part_gives() {
     assert_eq!((count("head.part"), count("head.frozen"), count("head")), (4, 1, 4), "{ran:?}");
     run(&session, "whole.toml");
     for variant in ["@seed=7@fold=0", "@seed=8@fold=1"] {
-        let documents = |recipe: &str| -> Value {
-            let shown = session.call(&format!("show {recipe}.toml score{variant} --json"));
-            serde_json::from_str::<Value>(&shown.stdout).unwrap()[0]["documents"].clone()
-        };
-        assert_close(&documents("hoisted"), &documents("whole"));
+        let score = |recipe| session.documents(recipe, &format!("score{variant}"));
+        assert_close(&score("hoisted.toml"), &score("whole.toml"));
     }
     // Augmented views of other training rows are others.
     session.write(

@@ -1,9 +1,5 @@
 //! Text, a number, a category and a picture in one network and in trees, and networks joined to one.
 
-use std::collections::BTreeMap;
-
-use serde_json::Value;
-
 use crate::session::Session;
 
 const RECIPE: &str = r#"
@@ -118,10 +114,7 @@ fn one_recipe_puts_text_numbers_categories_and_pictures_into_a_network_and_into_
     assert_eq!(run.code, Some(0), "{}{}", run.stdout, run.stderr);
     // Without any one of the columns a quarter of the rows is a guess, and this out of reach.
     for stage in ["together-test", "trees-test"] {
-        let shown = session.call(&format!("show recipe.toml {stage} --json")).stdout;
-        let shown: Value = serde_json::from_str(&shown).unwrap();
-        let metrics = &shown[0]["documents"]["metrics.json"]["metrics"];
-        let metrics: BTreeMap<String, f64> = serde_json::from_value(metrics.clone()).unwrap();
+        let metrics = session.metrics(stage);
         assert!(metrics["accuracy"] > 0.99, "{stage}: {metrics:?}");
     }
     session.write(

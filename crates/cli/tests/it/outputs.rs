@@ -1,18 +1,10 @@
 //! What networks predict beside one class a row: numbers, any number of labels, and several at once.
 
-use std::collections::BTreeMap;
 use std::fs;
 
 use serde_json::Value;
 
 use crate::session::Session;
-
-/// The metrics that a stage measured.
-fn metrics(session: &Session, stage: &str) -> BTreeMap<String, f64> {
-    let shown = session.call(&format!("show recipe.toml {stage} --json")).stdout;
-    let shown: Value = serde_json::from_str(&shown).unwrap();
-    serde_json::from_value(shown[0]["documents"]["metrics.json"]["metrics"].clone()).unwrap()
-}
 
 fn column(csv: &str, name: &str) -> Vec<String> {
     let mut lines = csv.lines();
@@ -93,10 +85,10 @@ fn numbers_from_rows_to_report() {
     let answer = session.call("run recipe.toml");
     assert_eq!(answer.code, Some(0), "{}", answer.stderr);
     for stage in ["first-test", "further-test"] {
-        let found = metrics(&session, stage);
+        let found = session.metrics(stage);
         assert!(found["r2"] > 0.99 && found["rmse"] < 5000.0, "{stage}: {found:?}");
     }
-    assert!(metrics(&session, "further-test")["spearman"] > 0.999);
+    assert!(session.metrics("further-test")["spearman"] > 0.999);
 
     session.write("new.csv", "size\n10\n90\n");
     let answer = session.call("predict recipe.toml prices --input new.csv");
@@ -276,7 +268,7 @@ fn several_labels_from_rows_to_report() {
     let answer = session.call("run recipe.toml");
     assert_eq!(answer.code, Some(0), "{}", answer.stderr);
     for stage in ["net-test", "focal-test"] {
-        let found = metrics(&session, stage);
+        let found = session.metrics(stage);
         assert!(found["auc"] > 0.97 && found["accuracy"] > 0.75, "{stage}: {found:?}");
     }
     session.write("new.csv", "heat,cold\n11,0\n0,11\n11,11\n0,0\n");
@@ -372,10 +364,10 @@ fn several_outputs_from_rows_to_report() {
     let answer = session.call("run recipe.toml");
     assert_eq!(answer.code, Some(0), "{}", answer.stderr);
     for stage in ["test", "net-test"] {
-        let found = metrics(&session, stage);
+        let found = session.metrics(stage);
         assert!(found["mood auc"] > 0.97 && found["stars r2"] > 0.95, "{stage}: {found:?}");
     }
-    assert!(metrics(&session, "mood-test")["accuracy"] > 0.85);
+    assert!(session.metrics("mood-test")["accuracy"] > 0.85);
 
     // What was minimised is the sum of both losses, each times its weight.
     let shown: Value =

@@ -1,9 +1,11 @@
 //! A folder in which commands are called, and their answers in a form that is the same on every machine.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
+use serde_json::Value;
 use tempfile::TempDir;
 
 /// A folder in which commands are called.
@@ -71,6 +73,18 @@ impl Session {
     }
 
     /// All that a command answers, for a snapshot.
+    /// The documents of what a stage made first, by file.
+    pub(crate) fn documents(&self, recipe: &str, stage: &str) -> Value {
+        let shown = self.call(&format!("show {recipe} {stage} --json")).stdout;
+        serde_json::from_str::<Value>(&shown).unwrap()[0]["documents"].clone()
+    }
+
+    /// The metrics that a stage of `recipe.toml` measured.
+    pub(crate) fn metrics(&self, stage: &str) -> BTreeMap<String, f64> {
+        let documents = self.documents("recipe.toml", stage);
+        serde_json::from_value(documents["metrics.json"]["metrics"].clone()).unwrap()
+    }
+
     pub(crate) fn transcript(&self, args: &str) -> String {
         let answer = self.call(args);
         let mut text = format!("$ pipeline {args}\n{}", answer.stdout);

@@ -65,13 +65,8 @@ impl Pass<'_> {
 
     /// Whether a training is among the stages that a network was made of.
     fn is_trained(&self, stage: &str) -> bool {
-        match self.params.get(stage) {
-            Some(Params::LoadNetwork(_) | Params::WordVectors(_) | Params::Import(_)) => false,
-            Some(Params::Freeze(freeze)) => self.is_trained(&freeze.network),
-            Some(Params::Unfreeze(unfreeze)) => self.is_trained(&unfreeze.0.network),
-            Some(Params::LoadSubnet(subnet)) => self.is_trained(&subnet.network),
-            Some(Params::JoinNetworks(join)) => join.networks.iter().any(|network| self.is_trained(network)),
-            _ => true,
-        }
+        let params = &self.params[stage];
+        matches!(params, Params::Train(_) | Params::Finetune(_))
+            || params.made_of().into_iter().any(|network| self.is_trained(network))
     }
 }
