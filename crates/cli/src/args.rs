@@ -77,6 +77,9 @@ pub(crate) enum Color {
 pub(crate) enum Command {
     /// Run a recipe: what changed, and what needs it
     Run(Run),
+    /// Run stages that need no network, for another `pipeline` that starts this one
+    #[command(long_flag = "serve", hide = true)]
+    Serve,
     /// Find every mistake of a recipe without running it
     Check {
         /// The recipe

@@ -77,7 +77,8 @@ impl Context {
 
     pub(crate) fn workers(&self) -> Workers {
         Workers {
-            program: worker(),
+            on_networks: worker(),
+            on_rows: env::current_exe().unwrap_or_else(|_| "pipeline".into()),
             device: self.global.device.clone(),
             threads: self.global.threads.map_or_else(processors, usize::from),
             log: log_filter(&self.global),
@@ -131,7 +132,7 @@ fn processors() -> usize {
     thread::available_parallelism().map_or(1, usize::from)
 }
 
-/// The worker program: named in the environment, else beside this one.
+/// The program that runs stages on networks: named in the environment, else beside this one.
 fn worker() -> PathBuf {
     if let Some(path) = env::var_os("PIPELINE_WORKER").filter(|path| !path.is_empty()) {
         return path.into();

@@ -27,6 +27,7 @@ mod reporter;
 mod run;
 mod runs;
 mod sample;
+mod serve;
 mod show;
 mod show_leaks;
 mod show_network;
@@ -71,6 +72,7 @@ fn dispatch(cli: Cli) -> Result {
     let context = Context::new(cli.global);
     match cli.command {
         Command::Run(args) => run::run(&context, args),
+        Command::Serve => serve::serve(rows::run).map_err(|_| Failure::Silent(3)),
         Command::Check { recipe } => inspect::check(&context, &recipe),
         Command::Plan { recipe, part } => inspect::plan(&context, &recipe, &part),
         Command::Graph { recipe, format } => graph::graph(&context, &recipe, format),

@@ -178,6 +178,11 @@ impl Description {
     pub fn all_labels(&self) -> BTreeMap<&str, &FittedLabel> {
         by_name(self.label.as_ref(), &self.labels)
     }
+
+    /// The training rows: those of the part, all where there is no split.
+    pub fn trained(&self) -> Option<&PartDescription> {
+        if self.parts.is_empty() { Some(&self.no_part) } else { self.parts.get(&Part::Train) }
+    }
 }
 
 impl PartDescription {

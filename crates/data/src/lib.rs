@@ -27,6 +27,7 @@ mod leaks;
 mod levels;
 mod lines;
 mod map;
+mod memory;
 mod minhash;
 mod moment;
 mod numbers;
@@ -70,6 +71,7 @@ pub use label::{FittedLabel, LABEL, Label, LabelColumn, LabelKind, Labels};
 pub use leaks::{
     Found, LEAKS_FILE, Leak, LeakRows, Leaks, Likeness, NEAR, RowGroup, Shown, leaks, tells_rows_apart,
 };
+pub use memory::keep_freed_memory;
 pub use part::{Part, Split};
 pub use paths::{Paths, is_pattern, matching, pattern_in};
 pub use principal::Principal;

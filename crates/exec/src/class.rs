@@ -54,7 +54,7 @@ pub(crate) fn numerics_class(store: &Store, workers: &Workers) -> Result<String>
 }
 
 fn question(workers: &Workers) -> Result<Question> {
-    let path = &workers.program;
+    let path = &workers.on_networks;
     let meta = fs::metadata(path).map_err(|source| Error::Start { path: path.clone(), source })?;
     let text =
         |name: &str| std::env::var_os(name).map(|value: OsString| value.to_string_lossy().into_owned());
@@ -86,7 +86,7 @@ fn vectors() -> &'static str {
 }
 
 fn ask(workers: &Workers) -> Result<String> {
-    let path = &workers.program;
+    let path = &workers.on_networks;
     let output = Command::new(path)
         .args(["--class", "--device", &workers.device])
         .stdin(Stdio::null())

@@ -9,8 +9,10 @@ use store::RunInfo;
 /// How workers are started.
 #[derive(Clone, Debug)]
 pub struct Workers {
-    /// The worker program.
-    pub program: PathBuf,
+    /// The program that runs stages on networks: it loads libtorch.
+    pub on_networks: PathBuf,
+    /// The program that runs all other stages.
+    pub on_rows: PathBuf,
     /// `auto`, `cpu`, `cuda` or `cuda:N`.
     pub device: String,
     /// Threads of all running stages together.

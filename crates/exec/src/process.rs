@@ -6,6 +6,7 @@
 use std::collections::VecDeque;
 use std::io::{BufRead, BufReader, Write};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
 use std::sync::mpsc::Sender;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -26,6 +27,8 @@ pub(crate) struct Worker {
     child: Child,
     stdin: Option<ChildStdin>,
     stderr: Arc<Mutex<VecDeque<String>>>,
+    /// The program that it runs.
+    pub(crate) program: PathBuf,
     /// Whether it has said that it is up.
     pub(crate) ready: bool,
     /// The stage that it works on.
@@ -36,12 +39,13 @@ impl Worker {
     /// Starts a worker whose words arrive in `inbox` under the number `id`.
     pub(crate) fn start(
         id: usize,
+        program: &Path,
         workers: &Workers,
         threads: usize,
         inbox: Sender<Message>,
     ) -> Result<Worker> {
-        let failed = |source| Error::Start { path: workers.program.clone(), source };
-        let mut command = Command::new(&workers.program);
+        let failed = |source| Error::Start { path: program.to_owned(), source };
+        let mut command = Command::new(program);
         command
             .arg("--serve")
             .env("OMP_NUM_THREADS", threads.to_string())
@@ -85,7 +89,8 @@ impl Worker {
             drop(listener.join());
             drop(inbox.send(Message::Closed { worker: id }));
         });
-        Ok(Worker { child, stdin, stderr: tail, ready: false, stage: None })
+        let program = program.to_owned();
+        Ok(Worker { child, stdin, stderr: tail, program, ready: false, stage: None })
     }
 
     /// The process id.

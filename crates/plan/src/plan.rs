@@ -218,6 +218,18 @@ impl Plan {
         self.stages().filter(|stage| wanted.covers(&Variant::parse(&stage.name))).collect()
     }
 
+    /// Whether a stage takes or makes networks: only those need libtorch.
+    pub fn is_on_networks(&self, stage: &Stage) -> bool {
+        let is_network = |port: &Port| port.kind == ArtifactKind::Network;
+        let takes = |input: &Input| match &input.origin {
+            Origin::Source(_) => false,
+            Origin::Stage { stage, port } => self
+                .stage(stage)
+                .is_some_and(|stage| stage.outputs.iter().any(|own| own.name == *port && is_network(own))),
+        };
+        stage.outputs.iter().any(is_network) || stage.inputs.iter().any(takes)
+    }
+
     /// Edges as (from, to, port).
     pub fn edges(&self) -> impl Iterator<Item = (&Stage, &Stage, &str)> {
         self.graph

@@ -7,6 +7,7 @@ mod augment;
 mod average;
 mod boosting;
 mod check;
+mod class_weights;
 mod cluster;
 mod compare;
 mod evaluate;
@@ -56,6 +57,7 @@ mod word_vectors;
 pub use average::{Average, Ema, Swa, SwaSchedule};
 pub use boosting::GradientBoosting;
 pub use check::{Context, Imported, Outside, SourceFact, column_hint};
+pub use class_weights::{ClassWeights, FittedWeights, UnknownClass};
 pub use cluster::Cluster;
 pub use compare::Compare;
 pub use evaluate::Evaluate;
@@ -77,8 +79,7 @@ pub use lengths::shorter_texts;
 pub use linear::Linear;
 pub use load_network::LoadNetwork;
 pub use loss::{
-    BinaryCrossEntropy, BinaryFocal, CategoricalCrossEntropy, CategoricalFocal, ClassWeights, FittedWeights,
-    Huber, Loss, OfNumbers,
+    BinaryCrossEntropy, BinaryFocal, CategoricalCrossEntropy, CategoricalFocal, Huber, Loss, OfNumbers,
 };
 pub use measuring::{BestThreshold, Calibrate, CalibrateOn, Confidence, Threshold};
 pub use metric::{Measure, Metric};

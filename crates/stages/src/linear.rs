@@ -8,9 +8,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::check::Context;
+use crate::class_weights::ClassWeights;
 use crate::fact::Fact;
 use crate::inputs::Inputs;
-use crate::loss::ClassWeights;
 use crate::table::{Params, Reference, Stage};
 
 /// Fits a linear model on features and on columns: categories one-hot, sparse vectors (`count`, `tf-idf`) as they are.

@@ -1,7 +1,5 @@
 //! Losses: what training minimises.
 
-use std::collections::BTreeMap;
-
 use data::LabelKind;
 use schemars::JsonSchema;
 use serde::de::Error as _;
@@ -9,6 +7,7 @@ use serde::ser::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::value;
 
+use crate::class_weights::ClassWeights;
 use crate::shorthand;
 use crate::target::Target;
 
@@ -129,25 +128,6 @@ pub struct Huber {
     /// predicts is in the label's units all the same: a layer `label-scale` at its end turns it back.
     #[serde(default = "yes", skip_serializing_if = "is_true")]
     pub standardize: bool,
-}
-
-/// How much each class weighs.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(untagged)]
-pub enum ClassWeights {
-    /// By what the training rows say.
-    Fitted(FittedWeights),
-    /// A weight for each class by its name, 0 or more; a class that is not named weighs 1.
-    ByName(BTreeMap<String, f64>),
-}
-
-/// Weights that the training rows say.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum FittedWeights {
-    /// Rows / (classes x rows of the class), so that all classes weigh the same together; as scikit-learn's
-    /// `compute_class_weight`.
-    Balanced,
 }
 
 impl Serialize for Loss {

@@ -7,9 +7,10 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::average::Average;
+use crate::class_weights::ClassWeights;
 use crate::goal::Output;
 use crate::groups::{LayerRate, NoDecay, Thaw};
-use crate::loss::{ClassWeights, Loss};
+use crate::loss::Loss;
 use crate::metric::Metric;
 use crate::optimizer::{ClipGradient, Optimizer};
 use crate::precision::{Precision, is_float32};

@@ -8,7 +8,6 @@
 
 pub mod cuda;
 mod error;
-mod memory;
 mod packed;
 pub mod random;
 pub mod recurrent;
@@ -18,7 +17,6 @@ pub mod weights;
 
 pub use cuda::{device, numerics_class};
 pub use error::{Error, guard, try_guard};
-pub use memory::keep_freed_memory;
 pub use tch::{
     Cuda, Device, IndexOp, Kind, NewAxis, NoGradGuard, Reduction, Scalar, TchError, Tensor, TensorIndexer,
     index, no_grad, no_grad_guard, with_grad,

@@ -87,13 +87,8 @@ pub enum Error {
         room: usize,
     },
     /// A weight for a class that the labels do not have.
-    #[error("there is no class `{name}` to weigh: the classes are {}", .classes.join(", "))]
-    UnknownClass {
-        /// The name.
-        name: String,
-        /// The classes that there are.
-        classes: Vec<String>,
-    },
+    #[error(transparent)]
+    UnknownClass(#[from] stages::UnknownClass),
     /// The data has no column that the network reads, or one of another type.
     #[error("the data has no {wanted} column `{name}`")]
     Column {

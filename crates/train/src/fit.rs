@@ -9,7 +9,7 @@ use nn::Module;
 use plan::Progress;
 use serde::{Deserialize, Serialize};
 use stages::{Goals, Training};
-use torch::{Tensor, keep_freed_memory, set_threads};
+use torch::{Tensor, set_threads};
 
 use crate::checkpoint::{Checkpoint, Checkpoints, Tensors};
 use crate::error::Error;
@@ -93,7 +93,7 @@ pub struct Fitted {
 /// hold; and for data, settings or a disk that make training impossible.
 pub fn fit(module: Module, job: Job<'_>, progress: Watch<'_>) -> Result<Fitted, Error> {
     set_threads(job.threads)?;
-    keep_freed_memory();
+    data::keep_freed_memory();
     let mut run = Run::new(module, job)?;
     let identity = run.identity()?;
     let start = run.module.weights()?;

@@ -28,7 +28,7 @@ mod stopping;
 mod stored;
 mod thaw;
 
-pub use criterion::{Criterion, by_class, trained};
+pub use criterion::Criterion;
 pub use error::Error;
 pub use evaluate::{Predicted, evaluate, features, predict, predict_all};
 pub use find::FoundRate;

@@ -3,7 +3,6 @@
 use data::{Description, Draws, Labels};
 use stages::ClassWeights;
 
-use crate::criterion::{by_class, trained};
 use crate::error::Error;
 
 /// Draws rows with replacement, each with a probability in proportion to the weight of its class, as PyTorch's
@@ -33,7 +32,7 @@ impl Sampler {
         let labels: Vec<u32> = labels.iter().copied().map(i32::cast_unsigned).collect();
         let names = data.label.as_ref().map_or(&[][..], |label| &label.classes);
         Sampler::new(
-            &by_class(weights, names, trained(data).map_or(&[][..], |part| &part.classes))?,
+            &weights.resolve(names, data.trained().map_or(&[][..], |part| &part.classes))?,
             rows,
             &labels,
         )

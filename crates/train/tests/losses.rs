@@ -135,6 +135,6 @@ fn a_weight_is_of_a_class_that_there_is() {
     let loss = json!({ "kind": "binary-cross-entropy", "class-weights": { "ham": 2.0 } });
     let loss: Loss = serde_json::from_value(loss).unwrap();
     let error = Criterion::new(&loss, 1, &["no".to_owned(), "yes".to_owned()], &[1, 1]).unwrap_err();
-    assert!(matches!(&error, Error::UnknownClass { name, .. } if name == "ham"));
+    assert!(matches!(&error, Error::UnknownClass(unknown) if unknown.name == "ham"));
     assert_eq!(error.to_string(), "there is no class `ham` to weigh: the classes are no, yes");
 }

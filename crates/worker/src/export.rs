@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 
 use network::Network;
 use plan::{Artifact, ArtifactKind, Blame, Outcome, StageError, Task};
+use rows::error::{OrStage as _, io};
+use rows::files::{NETWORK, Outputs, TRANSFORM, WEIGHTS, pass};
+use rows::inputs::{artifact, outside};
 
-use crate::error::io;
-use crate::files::{NETWORK, Outputs, TRANSFORM, WEIGHTS, pass};
-use crate::inputs::{artifact, outside};
 use crate::network::StoredNetwork;
 
 /// The artifact holds no more than the network artifact does, under names that other programs can rely on.
@@ -45,8 +45,8 @@ pub(crate) fn import(task: &Task) -> Result<Outcome, StageError> {
     if outside.files.contains_key(TRANSFORM) {
         let to = outputs.port("transform", ArtifactKind::Transform, serde_json::json!({}))?;
         // Decoded and written again: canonical, whatever program wrote it.
-        let json = crate::inputs::transform(&outside)?;
-        let json = crate::error::OrStage::or_stage(json.to_json())?;
+        let json = rows::inputs::transform(&outside)?;
+        let json = json.to_json().or_stage()?;
         std::fs::write(to.join(TRANSFORM), json).map_err(|error| io(&to, &error))?;
     }
     Ok(outputs.done())

@@ -6,13 +6,14 @@ use data::Dataset;
 use images::Chain;
 use network::{Graph, Network};
 use plan::{ArtifactKind, Blame, Outcome, Progress, StageError, Task};
+use rows::Report;
+use rows::error::OrStage as _;
+use rows::files::{NETWORK, Outputs, TRANSFORM, pass, read_json, write};
+use rows::inputs::{artifact, artifacts, dataset, transform};
 use stages::{ExtractFrozen, IsolateFrozen};
 use train::Stored;
 
-use crate::Report;
 use crate::error::OrStage;
-use crate::files::{NETWORK, Outputs, TRANSFORM, pass, read_json, write};
-use crate::inputs::{artifact, artifacts, dataset, transform};
 use crate::network::StoredNetwork;
 
 /// What the name of a node's file ends in.

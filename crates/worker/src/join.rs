@@ -3,12 +3,12 @@
 use network::Network;
 use nn::Module;
 use plan::{Outcome, StageError, Task};
+use rows::files::{TRANSFORM, read_bytes};
+use rows::inputs::{artifact, dataset, named_artifacts};
 use stages::{Goals, JoinNetworks};
 use torch::Device;
 
 use crate::error::OrStage;
-use crate::files::{TRANSFORM, read_bytes};
-use crate::inputs::{artifact, dataset, named_artifacts};
 use crate::network::{StoredNetwork, finish};
 
 pub(crate) fn run(params: &JoinNetworks, task: &Task) -> Result<Outcome, StageError> {

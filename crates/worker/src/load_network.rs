@@ -5,13 +5,13 @@ use std::path::Path;
 
 use nn::Module;
 use plan::{Blame, Outcome, StageError, Task};
+use rows::files::{TRANSFORM, read_bytes};
+use rows::inputs::{artifact, dataset, outside};
 use stages::{Goals, LoadNetwork};
 use torch::{Device, Kind, Tensor, guard};
 use weights::{Dtype, Options, Weights};
 
 use crate::error::OrStage;
-use crate::files::{TRANSFORM, read_bytes};
-use crate::inputs::{artifact, dataset, outside};
 use crate::network::{StoredNetwork, finish};
 
 pub(crate) fn load_network(params: &LoadNetwork, task: &Task) -> Result<Outcome, StageError> {

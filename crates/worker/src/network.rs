@@ -5,12 +5,13 @@ use std::path::Path;
 
 use network::{Graph, Network};
 use plan::{Artifact, ArtifactKind, Blame, Outcome, StageError, Task};
+use rows::error::OrStage as _;
+use rows::files::{NETWORK, Outputs, TRANSFORM, WEIGHTS, read_bytes, read_json, write, write_json};
+use rows::inputs::{artifact, file, graph};
 use stages::{Freeze, Goal, Goals, LoadSubnet};
 use torch::{Device, Tensor};
 
 use crate::error::OrStage;
-use crate::files::{NETWORK, Outputs, TRANSFORM, WEIGHTS, read_bytes, read_json, write, write_json};
-use crate::inputs::{artifact, file};
 
 /// A network artifact, opened.
 pub(crate) struct StoredNetwork {
@@ -56,10 +57,7 @@ impl StoredNetwork {
 
     /// The network as primitive nodes.
     pub(crate) fn graph(&self) -> Result<Graph, StageError> {
-        self.network.lower().map_err(|problems| {
-            let first = problems.first().map_or_else(String::new, |problem| problem.message.clone());
-            StageError::new(Blame::Stage, format!("the network does not hold together: {first}"))
-        })
+        graph(&self.network)
     }
 
     /// The network ready to run.
@@ -80,8 +78,8 @@ impl StoredNetwork {
     /// # Errors
     /// When a column that the network reads was encoded by another transform than the network was trained with.
     pub(crate) fn reading(mut self, data: &Artifact) -> Result<Self, StageError> {
-        let dataset = crate::inputs::dataset(data)?;
-        let fitted = crate::inputs::transform(data)?;
+        let dataset = rows::inputs::dataset(data)?;
+        let fitted = rows::inputs::transform(data)?;
         if let Some(json) = &self.transform {
             let own = data::Transform::from_json(json).or_stage()?;
             let graph = self.graph()?;

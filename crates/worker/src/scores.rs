@@ -1,152 +1,51 @@
-//! What a model says of rows, whichever kind of model it is: for `evaluate` and `predict`.
+//! What networks say of rows: for `evaluate` and `predict`.
 
-use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-use data::{Dataset, LABEL, LabelKind, Labels, Part, Words};
-use metrics::{Classes, MultiLabel, Numbers, Predictions, TagSet, Tagging};
-use plan::{Artifact, ArtifactKind, Blame, StageError, Task};
+use data::{Dataset, LABEL, LabelKind};
+use plan::{Blame, StageError, Task};
+use rows::inputs::artifact;
+use rows::scores::{Networks, Said, Scores};
 use stages::Target;
 use train::Predicted;
 
-use crate::boosting;
 use crate::error::OrStage;
-use crate::inputs::{artifact, dataset};
-use crate::knn;
-use crate::linear;
+use crate::frozen;
 use crate::network::StoredNetwork;
-use crate::reading::Reading;
 
-/// What a model says of some rows of a data set.
-pub(crate) struct Scored {
-    /// The data.
-    pub(crate) data: Dataset,
-    /// The rows, by position in the data.
-    pub(crate) rows: Vec<u32>,
-    /// What each of its outputs says of them.
-    pub(crate) outputs: Vec<Said>,
-}
+/// Networks on libtorch.
+pub(crate) struct OnLibtorch;
 
-/// What one output says of rows.
-pub(crate) struct Said {
-    /// The output's name; the only one is called "".
-    pub(crate) output: String,
-    /// The label that it speaks of.
-    pub(crate) label: String,
-    /// What it says.
-    pub(crate) scores: Scores,
-    /// Names of classes or labels.
-    pub(crate) classes: Vec<String>,
-    /// How classes follow from logits.
-    pub(crate) reading: Reading,
-}
-
-/// One model's words on each row.
-pub(crate) enum Scores {
-    /// Logits `[rows, width]`; one a row for two classes under binary cross-entropy.
-    Classes {
-        /// Logits a row.
-        width: usize,
-        /// Row after row.
-        logits: Vec<f32>,
-    },
-    /// Logits `[rows, width]` of labels of which a row may have any number.
-    MultiLabel {
-        /// Logits a row.
-        width: usize,
-        /// Row after row.
-        logits: Vec<f32>,
-    },
-    /// One number a row.
-    Numbers(Vec<f64>),
-    /// Logits `[words that a token stands for, width]` of tags.
-    Tags {
-        /// Logits a word.
-        width: usize,
-        /// Word after word.
-        logits: Vec<f32>,
-        /// The column whose words have them.
-        column: String,
-        /// Its words.
-        words: Words,
-    },
-}
-
-impl Scores {
-    /// Classes or labels that they tell; none for numbers.
-    fn classes(&self) -> Option<usize> {
-        match self {
-            Scores::Classes { width, .. } => Some((*width).max(2)),
-            Scores::MultiLabel { width, .. } | Scores::Tags { width, .. } => Some(*width),
-            Scores::Numbers(_) => None,
-        }
-    }
-
-    /// What they tell, in words.
-    fn in_words(&self) -> &'static str {
-        match self {
-            Scores::Classes { .. } => "classes",
-            Scores::MultiLabel { .. } => "labels of which a row may have several",
-            Scores::Numbers(_) => "numbers",
-            Scores::Tags { .. } => "tags of words",
-        }
-    }
-}
-
-/// Runs the model of a task over the wanted rows: those of `part`, else all.
-pub(crate) fn score(task: &Task, part: impl Fn(&Dataset) -> Option<Part>) -> Result<Scored, StageError> {
-    let model = artifact(task, "model")?;
-    let data_artifact = artifact(task, "data")?;
-    let data = dataset(data_artifact)?;
-    let rows = match part(&data) {
-        Some(part) => data.rows_of(Some(part)),
-        None => (0..data.rows() as u32).collect(),
-    };
-    if rows.is_empty() {
-        return Err(StageError::new(Blame::Input, "there are no rows to run the model on"));
-    }
-    let outputs = if model.kind == ArtifactKind::Network.name() {
-        network(model, data_artifact, &data, &rows, task)?
-    } else {
-        vec![Said::of("", LABEL, head(model, &data, &rows, task)?, &data)?]
-    };
-    Ok(Scored { data, rows, outputs })
-}
-
-fn network(
-    model: &Artifact,
-    encoded: &Artifact,
-    data: &Dataset,
-    rows: &[u32],
-    task: &Task,
-) -> Result<Vec<Said>, StageError> {
-    let stored = StoredNetwork::open(model)?.reading(encoded)?;
-    let module = stored.module(torch::device(&task.device).or_stage()?)?;
-    let given = crate::frozen::stored(task, data)?;
-    let labels = data.description().all_labels();
-    let results: BTreeMap<&str, usize> = module.graph().results().into_iter().collect();
-    let said = |Predicted { output, values, width, words }: Predicted| {
-        let goal = stored.goals.get(&output);
-        let own = if output.is_empty() { LABEL } else { &output };
-        let label = goal.map_or(own, |goal| &goal.label);
-        let kind = labels.get(label).map_or(LabelKind::Class, |label| label.kind);
-        let target = goal.map_or_else(|| Target::of(kind, width), |goal| goal.loss.target(width));
-        let column = results.get(output.as_str()).and_then(|node| module.graph().steps_of(*node));
-        let scores = match target {
-            Target::Tags => match (column, words) {
-                (Some(column), Some(words)) => {
-                    Scores::Tags { width, logits: values, column: column.to_owned(), words }
-                }
-                _ => return Err(no_steps()),
-            },
-            _ if words.is_some() => return Err(steps()),
-            Target::Number => Scores::Numbers(values.into_iter().map(f64::from).collect()),
-            Target::MultiLabel => Scores::MultiLabel { width, logits: values },
-            Target::Binary | Target::Multiclass => Scores::Classes { width, logits: values },
+impl Networks for OnLibtorch {
+    fn said(&self, task: &Task, data: &Dataset, rows: &[u32]) -> Result<Vec<Said>, StageError> {
+        let stored = StoredNetwork::open(artifact(task, "model")?)?.reading(artifact(task, "data")?)?;
+        let module = stored.module(torch::device(&task.device).or_stage()?)?;
+        let given = frozen::stored(task, data)?;
+        let labels = data.description().all_labels();
+        let results: BTreeMap<&str, usize> = module.graph().results().into_iter().collect();
+        let said = |Predicted { output, values, width, words }: Predicted| {
+            let goal = stored.goals.get(&output);
+            let own = if output.is_empty() { LABEL } else { &output };
+            let label = goal.map_or(own, |goal| &goal.label);
+            let kind = labels.get(label).map_or(LabelKind::Class, |label| label.kind);
+            let target = goal.map_or_else(|| Target::of(kind, width), |goal| goal.loss.target(width));
+            let column = results.get(output.as_str()).and_then(|node| module.graph().steps_of(*node));
+            let scores = match target {
+                Target::Tags => match (column, words) {
+                    (Some(column), Some(words)) => {
+                        Scores::Tags { width, logits: values, column: column.to_owned(), words }
+                    }
+                    _ => return Err(no_steps()),
+                },
+                _ if words.is_some() => return Err(steps()),
+                Target::Number => Scores::Numbers(values.into_iter().map(f64::from).collect()),
+                Target::MultiLabel => Scores::MultiLabel { width, logits: values },
+                Target::Binary | Target::Multiclass => Scores::Classes { width, logits: values },
+            };
+            Said::of(&output, label, scores, data)
         };
-        Said::of(&output, label, scores, data)
-    };
-    train::predict_all(&module, data, rows, given.as_ref()).or_stage()?.into_iter().map(said).collect()
+        train::predict_all(&module, data, rows, given.as_ref()).or_stage()?.into_iter().map(said).collect()
+    }
 }
 
 /// A network that tells tags without steps.
@@ -159,150 +58,4 @@ fn no_steps() -> StageError {
 fn steps() -> StageError {
     let message = "the network tells something of every step, and the label that it learnt is of whole rows";
     StageError::new(Blame::Input, message).hint("pool the steps, or let it learn a label of tags")
-}
-
-/// A head says by its files which kind it is of.
-fn head(model: &Artifact, data: &Dataset, rows: &[u32], task: &Task) -> Result<Scores, StageError> {
-    if model.files.contains_key(linear::LINEAR) {
-        linear::score(model, data, rows, task)
-    } else if model.files.contains_key(knn::NEIGHBOURS) {
-        knn::score(model, data, rows, task)
-    } else {
-        boosting::score(model, data, rows, task)
-    }
-}
-
-impl Scored {
-    /// What names a row: its id, else its number in the source from 0.
-    pub(crate) fn id(&self, row: u32) -> String {
-        self.data.id(row).map_or_else(|| self.data.source_row(row).to_string(), str::to_owned)
-    }
-
-    /// The output of a name; without one the only output.
-    ///
-    /// # Errors
-    /// When there is none, or several.
-    pub(crate) fn output(&self, name: Option<&str>) -> Result<&Said, StageError> {
-        let found = match (name, &self.outputs[..]) {
-            (None, [only]) => Some(only),
-            (None, _) => None,
-            (Some(name), outputs) => outputs.iter().find(|said| said.output == name),
-        };
-        found.ok_or_else(|| {
-            let names: Vec<&str> = self.outputs.iter().map(|said| said.output.as_str()).collect();
-            StageError::new(Blame::Input, "the network has no such output")
-                .hint(format!("it has {}", names.join(", ")))
-        })
-    }
-}
-
-impl Said {
-    fn of(output: &str, label: &str, scores: Scores, data: &Dataset) -> Result<Self, StageError> {
-        let labels = data.description().all_labels();
-        let mut classes = labels.get(label).map_or_else(Vec::new, |label| label.classes.clone());
-        if let Some(count) = scores.classes() {
-            if classes.is_empty() {
-                classes = (0..count).map(|class| class.to_string()).collect();
-            }
-            if classes.len() > count {
-                let message = format!("the model tells {count} classes, and the data has {}", classes.len());
-                return Err(StageError::new(Blame::Input, message));
-            }
-        }
-        let (output, label) = (output.to_owned(), label.to_owned());
-        Ok(Said { output, label, scores, classes, reading: Reading::default() })
-    }
-
-    /// What is true of rows of the data.
-    ///
-    /// # Errors
-    /// When the data does not have the label.
-    pub(crate) fn truth(&self, data: &Dataset, rows: &[u32]) -> Result<Labels, StageError> {
-        data.label_batch(&self.label, rows).ok_or_else(|| {
-            let message = match self.label.as_str() {
-                LABEL => "the data has no label to compare with".to_owned(),
-                name => format!("the data has no label `{name}` to compare with"),
-            };
-            StageError::new(Blame::Input, message)
-        })
-    }
-
-    /// The name of a class.
-    pub(crate) fn class(&self, class: u32) -> String {
-        self.classes.get(class as usize).cloned().unwrap_or_else(|| class.to_string())
-    }
-
-    /// What the model says of classes, read as it is to be; `labels` are those of the rows, none where unknown.
-    pub(crate) fn said<'a>(
-        &self,
-        logits: &'a [f32],
-        width: usize,
-        labels: impl Into<Cow<'a, [u32]>>,
-    ) -> Classes<'a> {
-        let mut said = Classes::new(logits, width, labels);
-        if let Some(temperature) = &self.reading.temperature {
-            said = said.calibrated(temperature.value);
-        }
-        match &self.reading.threshold {
-            Some(threshold) => said.from_threshold(threshold.value),
-            None => said,
-        }
-    }
-
-    /// What the model says of two classes.
-    ///
-    /// # Errors
-    /// When it tells other things.
-    pub(crate) fn two_classes<'a>(&'a self, labels: &'a [u32]) -> Result<Classes<'a>, StageError> {
-        let refuse = |what: String| {
-            let message = format!("a threshold is for two classes, and the model tells {what}");
-            StageError::new(Blame::Input, message).hint("remove `threshold`")
-        };
-        match &self.scores {
-            Scores::Classes { logits, width, .. } => {
-                let said = self.said(logits, *width, labels);
-                match said.classes() {
-                    2 => Ok(said),
-                    classes => Err(refuse(format!("{classes} classes"))),
-                }
-            }
-            other => Err(refuse(other.in_words().to_owned())),
-        }
-    }
-
-    /// What the model says beside what is true.
-    ///
-    /// # Errors
-    /// When it tells classes and the label is a number, or the other way round; and for a threshold that does not fit.
-    pub(crate) fn predictions(&self, labels: &Labels) -> Result<Predictions<'_>, StageError> {
-        if self.reading.threshold.is_some() {
-            self.two_classes(&[])?;
-        }
-        match (&self.scores, labels) {
-            (Scores::Classes { logits, width, .. }, Labels::Class(labels)) => {
-                let labels: Vec<u32> = labels.iter().map(|&label| label as u32).collect();
-                Ok(Predictions::Classes(self.said(logits, *width, labels)))
-            }
-            (Scores::Numbers(values), Labels::Number(truth)) => {
-                let truth = truth.iter().map(|&value| f64::from(value)).collect();
-                Ok(Predictions::Numbers(Numbers { values: values.clone(), truth }))
-            }
-            (Scores::Tags { width, logits, .. }, Labels::Tags(tags)) => {
-                let set = TagSet::new(&self.classes);
-                Ok(Predictions::Tags(Tagging::new(logits, *width, set, tags)))
-            }
-            (Scores::MultiLabel { width, logits }, Labels::MultiLabel { flags, .. }) => {
-                let truth: Vec<bool> = flags.iter().map(|flag| *flag == 1).collect();
-                Ok(Predictions::MultiLabel(MultiLabel::new(logits, *width, truth)))
-            }
-            (scores, _) => {
-                let message = format!(
-                    "the model tells {}, and the data has {}",
-                    scores.in_words(),
-                    labels.kind().in_words()
-                );
-                Err(StageError::new(Blame::Input, message))
-            }
-        }
-    }
 }

@@ -6,17 +6,18 @@ use std::ops::ControlFlow;
 use data::{ColumnType, Dataset, LabelKind};
 use network::{Input, Network};
 use nn::Module;
-use plan::{Artifact, ArtifactKind, Blame, Outcome, StageError, Task};
+use plan::{Artifact, ArtifactKind, Outcome, StageError, Task};
 use report::Series;
+use rows::Report;
+use rows::error::OrStage as _;
+use rows::files::{Outputs, TRANSFORM, read_bytes, write_json, write_picture};
+use rows::inputs::{artifact, dataset};
+use rows::sheets::write_augmented;
 use stages::{BatchSize, Finetune, Goals, Measure, Metric, Train, Training, in_units_of};
 use train::{EpochRecord, Fitted, Job};
 
-use crate::Report;
 use crate::error::OrStage;
-use crate::files::{Outputs, TRANSFORM, read_bytes, write_json, write_picture};
-use crate::inputs::{artifact, dataset};
 use crate::network::StoredNetwork;
-use crate::sheets::write_augmented;
 
 pub(crate) fn train(params: &Train, task: &Task, report: Report<'_>) -> Result<Outcome, StageError> {
     let encoded = artifact(task, "data")?;
@@ -215,41 +216,4 @@ pub(crate) fn columns(data: &Dataset) -> BTreeMap<String, Input> {
             (name.clone(), input)
         })
         .collect()
-}
-
-/// Whose turn it is after an error of training.
-pub(crate) fn blame(error: &train::Error) -> Blame {
-    match error {
-        train::Error::Io { .. }
-        | train::Error::Data(
-            data::Error::Io { .. } | data::Error::Missing { .. } | data::Error::Damaged { .. },
-        )
-        | train::Error::Half
-        | train::Error::NoRoom => Blame::Environment,
-        train::Error::Data(_)
-        | train::Error::NoRows(_)
-        | train::Error::NeverDefined { .. }
-        | train::Error::NoLabel
-        | train::Error::OtherLabel { .. }
-        | train::Error::NoGoal(_)
-        | train::Error::Classes { .. }
-        | train::Error::UnknownClass { .. }
-        | train::Error::Width { .. }
-        | train::Error::Column { .. }
-        | train::Error::Features(_)
-        | train::Error::Setting(_)
-        | train::Error::Module(nn::Error::TooLong { .. })
-        | train::Error::NothingToTrain => Blame::Input,
-        train::Error::Torch(error) => torch_blame(error),
-        train::Error::Module(nn::Error::Torch(error)) => torch_blame(error),
-        _ => Blame::Stage,
-    }
-}
-
-/// Whose turn it is after an error of libtorch or of a device.
-pub(crate) fn torch_blame(error: &torch::Error) -> Blame {
-    match error {
-        torch::Error::Libtorch(_) => Blame::Stage,
-        _ => Blame::Environment,
-    }
 }

@@ -4,13 +4,13 @@ use std::collections::BTreeMap;
 
 use data::{Draws, Vocabulary};
 use plan::{ArtifactKind, Blame, Outcome, StageError, Task};
+use rows::files::{Outputs, TRANSFORM, read_bytes, write_csv};
+use rows::inputs::{artifact, outside, transform};
 use stages::{Goals, MissingVectors};
 use torch::{Tensor, guard};
 use weights::{Hit, Limits, WordVectors};
 
 use crate::error::OrStage;
-use crate::files::{Outputs, TRANSFORM, read_bytes, write_csv};
-use crate::inputs::{artifact, outside, transform};
 use crate::network::StoredNetwork;
 
 pub(crate) fn run(params: &stages::WordVectors, task: &Task) -> Result<Outcome, StageError> {

@@ -1,9 +1,11 @@
-//! The control plane never loads libtorch: neither by its dynamic section nor later.
+//! `pipeline` never loads libtorch, neither by its dynamic section nor later, and runs by itself what needs none.
 
 use std::path::Path;
 
 use object::read::elf::{Dyn, FileHeader, ProgramHeader};
 use object::{Endianness, elf};
+
+use crate::session::Session;
 
 /// Shared libraries that a program names.
 fn needed(program: &Path) -> Vec<String> {
@@ -40,4 +42,46 @@ fn only_the_worker_links_libtorch() {
     };
     assert!(!heavy(env!("CARGO_BIN_EXE_pipeline")));
     assert!(heavy(env!("CARGO_BIN_EXE_pipeline-worker")));
+}
+
+#[test]
+fn stages_without_networks_need_no_worker() {
+    let session = Session::new();
+    let rows: String = (0..40)
+        .map(|row| match row % 2 {
+            0 => format!("good food number {row},1\n"),
+            _ => format!("bad food number {row},0\n"),
+        })
+        .collect();
+    session.write("meals.csv", &format!("text,label\n{rows}"));
+    session.write(
+        "recipe.toml",
+        r#"
+        name = "meals"
+
+        [data.meals]
+        path = "meals.csv"
+        split = { train = 0.75, test = 0.25, stratify = "label" }
+
+        [stages.words]
+        kind = "preprocess"
+        data = "meals"
+        label = "label"
+        columns.text = ["lowercase", { tokenize = "punctuation" }, { tf-idf = {} }]
+
+        [stages.head]
+        kind = "linear"
+        data = "words"
+
+        [stages.test]
+        kind = "evaluate"
+        model = "head"
+        data = "words"
+        metrics = ["accuracy"]
+        "#,
+    );
+    let answer = session.command("run recipe.toml").env("PIPELINE_WORKER", "nowhere").output().unwrap();
+    let answer = session.answer(answer);
+    assert_eq!(answer.code, Some(0), "{}", answer.stderr);
+    assert_eq!(session.metrics("test")["accuracy"], 1.0);
 }

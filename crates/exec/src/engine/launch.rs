@@ -3,7 +3,7 @@
 use std::sync::atomic::Ordering;
 use std::time::Instant;
 
-use plan::{Blame, StageError, Task, TaskInput, ToWorker};
+use plan::{Blame, Stage, StageError, Task, TaskInput, ToWorker};
 use store::KeyLock;
 
 use super::{Engine, State};
@@ -108,19 +108,7 @@ impl Engine<'_> {
             threads,
             device: self.options.workers.device.clone(),
         };
-        let idle = self.workers.iter().find(|(_, worker)| worker.stage.is_none()).map(|(id, _)| *id);
-        let id = match idle {
-            Some(id) => id,
-            None => {
-                let id = self.started;
-                let worker = Worker::start(id, &self.options.workers, threads, self.sender.clone())
-                    .map_err(|error| StageError::new(Blame::Environment, chain(&error)))?;
-                self.started += 1;
-                self.workers.insert(id, worker);
-                id
-            }
-        };
-        let worker = self.workers.get_mut(&id).expect("an idle or a new worker");
+        let worker = self.idle(stage, threads)?;
         worker.stage = Some(number);
         worker.send(&ToWorker::Run(Box::new(task)));
         let (digest, pid) = (key.digest, worker.pid());
@@ -134,6 +122,32 @@ impl Engine<'_> {
             threads,
             worker: pid,
         })
+    }
+
+    /// A worker for a stage that has nothing to do: one that is there, or a new one.
+    fn idle(&mut self, stage: &Stage, threads: usize) -> Result<&mut Worker, StageError> {
+        let workers = &self.options.workers;
+        let program = if self.plan.is_on_networks(stage) { &workers.on_networks } else { &workers.on_rows };
+        let idle = || self.workers.iter().filter(|(_, worker)| worker.stage.is_none());
+        let id = match idle().find(|(_, worker)| worker.program == *program) {
+            Some((id, _)) => *id,
+            None => {
+                // Idle workers hold memory: one of the other program makes room.
+                let other = idle().map(|(id, _)| *id).next();
+                if self.workers.len() >= self.options.jobs.max(1)
+                    && let Some(mut other) = other.and_then(|id| self.workers.remove(&id))
+                {
+                    other.kill();
+                }
+                let id = self.started;
+                let worker = Worker::start(id, program, workers, threads, self.sender.clone())
+                    .map_err(|error| StageError::new(Blame::Environment, chain(&error)))?;
+                self.started += 1;
+                self.workers.insert(id, worker);
+                id
+            }
+        };
+        Ok(self.workers.get_mut(&id).expect("an idle or a new worker"))
     }
 
     /// Sends the maker of a damaged artifact back to the start, and the stage that needs it with it.

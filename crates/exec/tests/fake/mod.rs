@@ -30,6 +30,8 @@ struct Script {
     text: Option<String>,
     /// Makes no output.
     forget: bool,
+    /// What the output is, instead of a data set.
+    kind: Option<String>,
 }
 
 pub(crate) fn serve() -> ExitCode {
@@ -115,7 +117,8 @@ fn perform(task: &Task) -> Result<Outcome, StageError> {
     let mut outputs = BTreeMap::new();
     if !script.forget {
         write(&task.out.join("out"), &text);
-        outputs.insert("out".to_owned(), Output { kind: "dataset".into(), meta: serde_json::json!({}) });
+        let kind = script.kind.unwrap_or_else(|| "dataset".to_owned());
+        outputs.insert("out".to_owned(), Output { kind, meta: serde_json::json!({}) });
     }
     Ok(Outcome { outputs, summary: vec![("length".into(), text.len() as f64)] })
 }

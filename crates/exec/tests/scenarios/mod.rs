@@ -15,7 +15,7 @@ use store::{RunInfo, RunOutcome, RunState, Store};
 use tempfile::TempDir;
 
 pub(crate) fn all() -> Vec<Trial> {
-    let trials: [(&str, fn()); 20] = [
+    let trials: [(&str, fn()); 21] = [
         ("a_second_run_is_all_hits", a_second_run_is_all_hits),
         ("a_changed_param_reruns_what_follows", a_changed_param_reruns_what_follows),
         ("equal_bytes_stop_the_reruns", equal_bytes_stop_the_reruns),
@@ -35,6 +35,7 @@ pub(crate) fn all() -> Vec<Trial> {
         ("a_stopped_run_says_so", a_stopped_run_says_so),
         ("a_damaged_blob_is_rebuilt", a_damaged_blob_is_rebuilt),
         ("a_missing_worker_is_an_error", a_missing_worker_is_an_error),
+        ("stages_on_networks_have_their_own_program", stages_on_networks_have_their_own_program),
         ("an_incomplete_stage_is_not_kept", an_incomplete_stage_is_not_kept),
     ];
     let wrap = |test: fn()| -> Result<(), Failed> {
@@ -123,7 +124,7 @@ impl Bench {
 
 fn workers() -> Workers {
     let program = std::env::current_exe().unwrap();
-    Workers { program, device: "cpu".into(), threads: 2, log: None }
+    Workers { on_networks: program.clone(), on_rows: program, device: "cpu".into(), threads: 2, log: None }
 }
 
 fn options(jobs: usize, force: Force, stop: &AtomicBool) -> Options<'_> {
@@ -513,14 +514,39 @@ fn a_missing_worker_is_an_error() {
     let mut stage = bench.stage("a", &[], json!({}));
     let stop = AtomicBool::new(false);
     let mut options = options(1, Force::None, &stop);
-    options.workers.program = bench.path("nothing-here");
+    options.workers.on_rows = bench.path("nothing-here");
     let summary = exec::run(&bench.plan(vec![stage.clone()]), &bench.store(), &options, &mut |_| {}).unwrap();
     let error = error(&summary, "a");
     assert_eq!(error.blame, Blame::Environment);
     assert!(error.message.starts_with("cannot start the worker `"), "{error}");
+    options.workers.on_networks = bench.path("nothing-here");
     stage.numeric = true;
     let refused = exec::run(&bench.plan(vec![stage]), &bench.store(), &options, &mut |_| {});
     assert!(matches!(refused, Err(exec::Error::Start { .. })));
+}
+
+fn stages_on_networks_have_their_own_program() {
+    let bench = Bench::new();
+    let rows = bench.stage("rows", &[], json!({}));
+    let mut makes = bench.stage("makes", &["rows"], json!({ "kind": "network" }));
+    makes.outputs[0].kind = ArtifactKind::Network;
+    let takes = bench.stage("takes", &["makes"], json!({}));
+    let other = bench.stage("other", &["rows"], json!({}));
+    let plan = bench.plan(vec![rows, makes, takes, other]);
+    let stop = AtomicBool::new(false);
+    let nothing = bench.path("nothing-here");
+    let mut options = options(1, Force::None, &stop);
+    options.workers.on_networks = nothing.clone();
+    let summary = exec::run(&plan, &bench.store(), &options, &mut |_| {}).unwrap();
+    assert_eq!(bench.ran(), ["other", "rows"]);
+    assert!(error(&summary, "makes").message.starts_with("cannot start the worker `"));
+    options.workers = workers();
+    exec::run(&plan, &bench.store(), &options, &mut |_| {}).unwrap();
+    assert_eq!(bench.ran(), ["makes", "takes"]);
+    options.workers.on_rows = nothing;
+    options.force = Force::Stages(["takes".to_owned()].into());
+    let summary = exec::run(&plan, &bench.store(), &options, &mut |_| {}).unwrap();
+    assert_eq!((summary.error, bench.ran()), (None, vec!["takes".to_owned()]));
 }
 
 fn an_incomplete_stage_is_not_kept() {

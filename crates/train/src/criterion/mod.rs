@@ -6,9 +6,9 @@
 mod batch;
 mod rows;
 
-use data::{Dataset, Description, Part, PartDescription};
+use data::Dataset;
 use nn::Module;
-use stages::{ClassWeights, FittedWeights, Goal, Loss, Target};
+use stages::{Goal, Loss, Target};
 
 use crate::error::Error;
 use crate::scale::label_unit;
@@ -31,7 +31,7 @@ impl Criterion {
     /// # Errors
     /// [`Error::UnknownClass`] when a weight is for a class that there is not.
     pub fn new(loss: &Loss, width: usize, classes: &[String], counts: &[u64]) -> Result<Self, Error> {
-        let weights = loss.class_weights().map(|weights| by_class(weights, classes, counts)).transpose()?;
+        let weights = loss.class_weights().map(|weights| weights.resolve(classes, counts)).transpose()?;
         let mut class_weights = weights.unwrap_or_default();
         if !class_weights.is_empty() {
             class_weights.resize(width.max(2), 1.0);
@@ -49,7 +49,7 @@ impl Criterion {
     ) -> Result<Self, Error> {
         let labels = data.description().all_labels();
         let label = *labels.get(goal.label.as_str()).ok_or(Error::NoLabel)?;
-        let counts = trained(data.description()).map_or(&[][..], |part| part.counts(&goal.label));
+        let counts = data.description().trained().map_or(&[][..], |part| part.counts(&goal.label));
         let criterion = Criterion::new(&goal.loss, width, &label.classes, counts)?;
         if criterion.target.label() != label.kind {
             return Err(Error::OtherLabel { loss: goal.loss.name(), label: label.kind });
@@ -76,32 +76,4 @@ impl Criterion {
     fn weight(&self, class: usize) -> f64 {
         self.class_weights.get(class).copied().unwrap_or(1.0)
     }
-}
-
-/// A weight for each of `classes`, of which the training rows have `counts`.
-///
-/// # Errors
-/// [`Error::UnknownClass`] when a weight is for a class that there is not.
-pub fn by_class(weights: &ClassWeights, classes: &[String], counts: &[u64]) -> Result<Vec<f64>, Error> {
-    match weights {
-        ClassWeights::Fitted(FittedWeights::Balanced) => Ok(balanced(counts)),
-        ClassWeights::ByName(named) => {
-            if let Some(name) = named.keys().find(|name| !classes.contains(name)) {
-                return Err(Error::UnknownClass { name: name.clone(), classes: classes.to_vec() });
-            }
-            Ok(classes.iter().map(|class| named.get(class).copied().unwrap_or(1.0)).collect())
-        }
-    }
-}
-
-/// The training rows.
-pub fn trained(data: &Description) -> Option<&PartDescription> {
-    if data.parts.is_empty() { Some(&data.no_part) } else { data.parts.get(&Part::Train) }
-}
-
-/// Rows / (classes x rows of the class), over the classes that have rows; a class without any weighs 1.
-fn balanced(counts: &[u64]) -> Vec<f64> {
-    let present = counts.iter().filter(|&&count| count > 0).count() as f64;
-    let rows = counts.iter().sum::<u64>() as f64;
-    counts.iter().map(|&count| if count > 0 { rows / (present * count as f64) } else { 1.0 }).collect()
 }

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use stages::{BestThreshold, Evaluate, Threshold};
 
 use crate::Report;
-use crate::scores::{Said, Scores, score};
+use crate::scores::{Networks, Said, Scores, score};
 
 /// How logits are read; part of `metrics.json`.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -36,10 +36,15 @@ pub(crate) struct Setting {
 }
 
 /// What `evaluate` says of reading logits, fitted where it says no numbers.
-pub(crate) fn fit(params: &Evaluate, task: &Task, report: Report<'_>) -> Result<Reading, StageError> {
+pub(crate) fn fit(
+    params: &Evaluate,
+    task: &Task,
+    networks: &dyn Networks,
+    report: Report<'_>,
+) -> Result<Reading, StageError> {
     let mut reading = Reading::default();
     if let Some(part) = params.calibrate.map(stages::Calibrate::part) {
-        reading.temperature = temperature(task, params.output.as_deref(), part)?;
+        reading.temperature = temperature(task, networks, params.output.as_deref(), part)?;
         if reading.temperature.is_none() {
             let text = format!(
                 "no temperature fits the {} part: the model is right in every row, or no better than chance",
@@ -52,14 +57,19 @@ pub(crate) fn fit(params: &Evaluate, task: &Task, report: Report<'_>) -> Result<
         None => None,
         Some(Threshold::At(value)) => Some(Setting { value, ..Setting::default() }),
         Some(Threshold::Best(best)) => {
-            Some(threshold(task, params.output.as_deref(), best, reading.clone())?)
+            Some(threshold(task, networks, params.output.as_deref(), best, reading.clone())?)
         }
     };
     Ok(reading)
 }
 
-fn temperature(task: &Task, output: Option<&str>, part: Part) -> Result<Option<Setting>, StageError> {
-    let (said, labels) = labelled(task, output, part)?;
+fn temperature(
+    task: &Task,
+    networks: &dyn Networks,
+    output: Option<&str>,
+    part: Part,
+) -> Result<Option<Setting>, StageError> {
+    let (said, labels) = labelled(task, networks, output, part)?;
     let Scores::Classes { logits, width } = &said.scores else { return Ok(None) };
     let part = Some(part.name().to_owned());
     let value = metrics::temperature(logits, *width, &labels);
@@ -68,12 +78,13 @@ fn temperature(task: &Task, output: Option<&str>, part: Part) -> Result<Option<S
 
 fn threshold(
     task: &Task,
+    networks: &dyn Networks,
     output: Option<&str>,
     best: BestThreshold,
     reading: Reading,
 ) -> Result<Setting, StageError> {
     let BestThreshold { maximize, part } = best;
-    let (mut said, labels) = labelled(task, output, part)?;
+    let (mut said, labels) = labelled(task, networks, output, part)?;
     said.reading = reading;
     let found = said.two_classes(&labels)?;
     let found = metrics::best_threshold(maximize, found.probabilities(), &found.positive());
@@ -86,8 +97,13 @@ fn threshold(
 }
 
 /// What an output of the model says of a part, and the part's classes.
-fn labelled(task: &Task, output: Option<&str>, part: Part) -> Result<(Said, Vec<u32>), StageError> {
-    let mut scored = score(task, |_| Some(part))?;
+fn labelled(
+    task: &Task,
+    networks: &dyn Networks,
+    output: Option<&str>,
+    part: Part,
+) -> Result<(Said, Vec<u32>), StageError> {
+    let mut scored = score(task, networks, |_| Some(part))?;
     let name = scored.output(output)?.output.clone();
     let at = scored.outputs.iter().position(|said| said.output == name).unwrap_or(0);
     let said = scored.outputs.swap_remove(at);

@@ -4,16 +4,15 @@ use metrics::TagSet;
 use plan::{ArtifactKind, Blame, Outcome, StageError, Task};
 use stages::Predict;
 
-use crate::Report;
 use crate::compare::Measured;
 use crate::files::{METRICS, Outputs, read_json, write_csv};
 use crate::inputs::artifact;
-use crate::scores::{Said, Scores, score};
+use crate::scores::{Networks, Said, Scores, score};
 use crate::sheets::write_predictions;
 use crate::tagged;
 
-pub(crate) fn run(params: &Predict, task: &Task, _: Report<'_>) -> Result<Outcome, StageError> {
-    let mut scored = score(task, |_| params.part)?;
+pub(crate) fn run(params: &Predict, task: &Task, networks: &dyn Networks) -> Result<Outcome, StageError> {
+    let mut scored = score(task, networks, |_| params.part)?;
     if params.evaluation.is_some() {
         let measured = read_json::<Measured>(artifact(task, "evaluation")?, METRICS)?;
         let output = measured.output.as_deref();

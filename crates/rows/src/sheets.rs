@@ -30,7 +30,7 @@ const SIDE: usize = 112;
 const WIDE: usize = 176;
 
 /// The columns of pictures.
-pub(crate) fn columns(data: &Dataset) -> Vec<String> {
+pub fn columns(data: &Dataset) -> Vec<String> {
     let columns = data.description().columns.iter();
     let pictures = columns.filter(|(_, column)| matches!(column.kind, ColumnType::Image { .. }));
     pictures.map(|(name, _)| name.clone()).collect()
@@ -52,7 +52,7 @@ pub(crate) fn write_samples(folder: &Path, data: &Dataset) -> Result<(), StageEr
 
 /// Writes `augmented.png`: a row for each of some training pictures, first as it is, then as each of the first epochs
 /// sees it. Nothing where nothing is augmented.
-pub(crate) fn write_augmented(
+pub fn write_augmented(
     folder: &Path,
     data: &Dataset,
     training: &Training,
@@ -149,7 +149,7 @@ fn chosen(said: &Said) -> Vec<(u32, f64)> {
 
 /// Writes `nearest.png`: a row for each of some pictures, with those whose features are nearest by the cosine. Nothing
 /// where the data has no pictures.
-pub(crate) fn write_nearest(folder: &Path, data: &Dataset, features: &Features) -> Result<(), StageError> {
+pub fn write_nearest(folder: &Path, data: &Dataset, features: &Features) -> Result<(), StageError> {
     let asked = spread(data, &(0..data.rows() as u32).collect::<Vec<_>>(), ROWS);
     for (file, column) in named("nearest", data) {
         let mut tiles = vec![];

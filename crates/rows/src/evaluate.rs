@@ -13,7 +13,7 @@ use crate::compare::Measured;
 use crate::files::{METRICS, Outputs, SCORES, write_csv, write_json};
 use crate::predict;
 use crate::reading::{self, Reading};
-use crate::scores::{Said, Scored, score};
+use crate::scores::{Networks, Said, Scored, score};
 use crate::sheets;
 use crate::tagged;
 
@@ -22,9 +22,14 @@ const CLASSES: &str = "classes.csv";
 /// Rows by class and by chosen class.
 const CONFUSION: &str = "confusion.csv";
 
-pub(crate) fn run(params: &Evaluate, task: &Task, report: Report<'_>) -> Result<Outcome, StageError> {
+pub(crate) fn run(
+    params: &Evaluate,
+    task: &Task,
+    networks: &dyn Networks,
+    report: Report<'_>,
+) -> Result<Outcome, StageError> {
     let part = |data: &Dataset| params.part.or_else(|| default_part(data));
-    let mut scored = score(task, part)?;
+    let mut scored = score(task, networks, part)?;
     if let Some(output) = &params.output {
         let name = scored.output(Some(output))?.output.clone();
         scored.outputs.retain(|said| said.output == name);
@@ -42,7 +47,7 @@ pub(crate) fn run(params: &Evaluate, task: &Task, report: Report<'_>) -> Result<
         reading: Reading::default(),
     };
     if alone {
-        scored.outputs[0].reading = reading::fit(params, task, report)?;
+        scored.outputs[0].reading = reading::fit(params, task, networks, report)?;
         measured.reading = scored.outputs[0].reading.clone();
     }
     let weights = match scored.data.weight_batch(&scored.rows).filter(|_| params.weighted) {

@@ -11,9 +11,8 @@ use stages::Tsne;
 
 use crate::Report;
 use crate::error::OrStage;
-use crate::files::{Outputs, write_csv, write_picture};
-use crate::inputs::{artifact, artifacts, dataset};
-use crate::network::StoredNetwork;
+use crate::files::{NETWORK, Outputs, TRANSFORM, WEIGHTS, floats, read_json, write_csv, write_picture};
+use crate::inputs::{artifact, artifacts, dataset, file, graph, transform};
 use crate::sheets::write_thumbnails;
 
 /// The exact method takes time with the square of the points: beyond this the tree is used.
@@ -90,19 +89,20 @@ fn title(params: &Tsne, task: &Task) -> String {
 
 /// Rows of an embedding table for the wanted tokens that the vocabulary has.
 fn tokens(params: &Tsne, task: &Task, report: Report<'_>) -> Result<Points, StageError> {
-    let stored = StoredNetwork::open(artifact(task, "network")?)?;
-    let graph = stored.graph()?;
+    let stored = artifact(task, "network")?;
+    let graph = graph(&read_json(stored, NETWORK)?)?;
     let wrong = |message: String| StageError::new(Blame::Input, message);
     let (node, column) = graph
         .tables()
         .find(|(node, _)| params.weights.as_ref().is_none_or(|name| *name == node.layer))
         .ok_or_else(|| wrong("the network has no such embedding layer".into()))?;
-    let json =
-        stored.transform.as_ref().ok_or_else(|| wrong("the network has no vocabulary with it".into()))?;
-    let transform = data::Transform::from_json(json).or_stage()?;
+    if !stored.files.contains_key(TRANSFORM) {
+        return Err(wrong("the network has no vocabulary with it".into()));
+    }
+    let transform = transform(stored)?;
     let vocabulary =
         transform.vocabulary(column).ok_or_else(|| wrong(format!("`{column}` is no column of tokens")))?;
-    let table = torch::values::floats(&stored.weights[&node.params[0].name]).or_stage()?;
+    let (_, table) = floats(file(stored, WEIGHTS)?, &node.params[0].name)?;
     let width = node.signal.width().size().unwrap_or(1);
     let mut points =
         Points { vectors: vec![], width, names: Some(vec![]), of: vec![], groups: vec![], rows: None };

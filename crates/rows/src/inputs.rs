@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use network::{Graph, Network};
 use plan::{Artifact, Blame, StageError, Task, Value};
 
 /// A source's files and how to read them.
@@ -15,20 +16,17 @@ pub(crate) struct SourceInput {
 }
 
 /// The artifact at a port that takes one.
-pub(crate) fn artifact<'a>(task: &'a Task, port: &str) -> Result<&'a Artifact, StageError> {
+pub fn artifact<'a>(task: &'a Task, port: &str) -> Result<&'a Artifact, StageError> {
     artifacts(task, port).next().ok_or_else(|| missing(task, port))
 }
 
 /// The artifacts at a port, in the recipe's order.
-pub(crate) fn artifacts<'a>(task: &'a Task, port: &str) -> impl Iterator<Item = &'a Artifact> {
+pub fn artifacts<'a>(task: &'a Task, port: &str) -> impl Iterator<Item = &'a Artifact> {
     named_artifacts(task, port).map(|(_, artifact)| artifact)
 }
 
 /// The artifacts at a port with the names of the stages that made them.
-pub(crate) fn named_artifacts<'a>(
-    task: &'a Task,
-    port: &str,
-) -> impl Iterator<Item = (&'a str, &'a Artifact)> {
+pub fn named_artifacts<'a>(task: &'a Task, port: &str) -> impl Iterator<Item = (&'a str, &'a Artifact)> {
     task.inputs.iter().filter(move |input| input.port == port).filter_map(|input| match &input.value {
         Value::Artifact(artifact) => Some((input.from.as_str(), artifact)),
         Value::Source { .. } => None,
@@ -50,7 +48,7 @@ pub(crate) fn source(task: &Task, port: &str) -> Result<SourceInput, StageError>
 }
 
 /// The file or folder of others at a port.
-pub(crate) fn outside(task: &Task, port: &str) -> Result<PathBuf, StageError> {
+pub fn outside(task: &Task, port: &str) -> Result<PathBuf, StageError> {
     outsides(task, port).first().cloned().ok_or_else(|| missing(task, port))
 }
 
@@ -64,7 +62,7 @@ pub(crate) fn outsides<'a>(task: &'a Task, port: &str) -> &'a [PathBuf] {
 }
 
 /// A file of an artifact.
-pub(crate) fn file<'a>(artifact: &'a Artifact, name: &str) -> Result<&'a PathBuf, StageError> {
+pub fn file<'a>(artifact: &'a Artifact, name: &str) -> Result<&'a PathBuf, StageError> {
     artifact.files.get(name).ok_or_else(|| {
         StageError::new(Blame::Environment, format!("the {} artifact has no file `{name}`", artifact.kind))
             .hint("`pipeline cache verify --repair` removes what is damaged; the next run makes it again")
@@ -72,7 +70,7 @@ pub(crate) fn file<'a>(artifact: &'a Artifact, name: &str) -> Result<&'a PathBuf
 }
 
 /// The data set at a port, mapped.
-pub(crate) fn dataset(artifact: &Artifact) -> Result<data::Dataset, StageError> {
+pub fn dataset(artifact: &Artifact) -> Result<data::Dataset, StageError> {
     use crate::error::OrStage;
     let pictures = artifact.files.get(data::PICTURES_FILE).map(PathBuf::as_path);
     let (tensors, description) =
@@ -81,9 +79,17 @@ pub(crate) fn dataset(artifact: &Artifact) -> Result<data::Dataset, StageError> 
 }
 
 /// The transform that an artifact carries.
-pub(crate) fn transform(artifact: &Artifact) -> Result<data::Transform, StageError> {
+pub fn transform(artifact: &Artifact) -> Result<data::Transform, StageError> {
     use crate::error::OrStage;
     data::Transform::from_json(&crate::files::read_bytes(artifact, crate::files::TRANSFORM)?).or_stage()
+}
+
+/// A network of the store as primitive nodes.
+pub fn graph(network: &Network) -> Result<Graph, StageError> {
+    network.lower().map_err(|problems| {
+        let first = problems.first().map_or_else(String::new, |problem| problem.message.clone());
+        StageError::new(Blame::Stage, format!("the network does not hold together: {first}"))
+    })
 }
 
 fn missing(task: &Task, port: &str) -> StageError {

@@ -37,9 +37,8 @@ pub(crate) fn run(params: &Linear, task: &Task, report: Report<'_>) -> Result<Ou
     let (layout, features) = Layout::of(task, &data, params.columns.as_deref())?;
     let matrix = layout.matrix(&data, &features, &rows)?;
     drop(features);
-    let counts = train::trained(data.description()).map_or(&[][..], |part| part.counts(data::LABEL));
-    let weights =
-        params.class_weights.as_ref().map(|weights| train::by_class(weights, classes(&data), counts));
+    let counts = data.description().trained().map_or(&[][..], |part| part.counts(data::LABEL));
+    let weights = params.class_weights.as_ref().map(|weights| weights.resolve(classes(&data), counts));
     let by_class = weights.transpose().or_stage()?;
     let by_row = data.weight_batch(&rows);
     let weight = |row: usize, class: f64| {
