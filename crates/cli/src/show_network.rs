@@ -25,7 +25,7 @@ fn read(path: &Path) -> Result<(Network, Graph)> {
 
 pub(crate) fn nodes_table(path: &Path) -> Result<String> {
     let (network, graph) = read(path)?;
-    let mut table = Table::new(&["node", "operation", "output", "parameters", ""]).right(&[3]);
+    let mut table = Table::new(&["node", "operation", "output", "parameters", "called", ""]).right(&[3]);
     let (mut all, mut still) = (0, 0);
     for node in &graph.nodes {
         let (total, frozen) = sizes(node, &network);
@@ -42,6 +42,7 @@ pub(crate) fn nodes_table(path: &Path) -> Result<String> {
             node.op.to_string(),
             node.signal.shape.to_string(),
             count,
+            called(node),
             mark.to_owned(),
         ]);
     }
@@ -60,9 +61,22 @@ pub(crate) fn nodes_json(path: &Path) -> Result<Value> {
         json!({
             "name": node.name, "operation": node.op.to_string(), "output": node.signal.shape.to_string(),
             "parameters": parameters, "frozen": frozen,
+            "names": node.own_params().map(|param| &param.name).collect::<Vec<_>>(),
         })
     });
     Ok(nodes.collect())
+}
+
+/// The path that the names of a node's parameters have in common, as patterns of `freeze` and `rates` find it.
+fn called(node: &Node) -> String {
+    let mut paths = node.own_params().map(|param| param.name.split('.').collect::<Vec<_>>());
+    let Some(mut common) = paths.next() else { return String::new() };
+    common.pop();
+    for other in paths {
+        let shared = common.iter().zip(&other).take_while(|(own, other)| own == other).count();
+        common.truncate(shared);
+    }
+    common.join(".")
 }
 
 /// Trainable values of a node, and those among them that are frozen. Running statistics do not count.

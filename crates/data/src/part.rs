@@ -37,7 +37,7 @@ pub struct Split {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 2, max = 1000))]
     pub folds: Option<u32>,
-    /// Which of the folds is tested on, from 0. Of the other rows, the fraction `valid` validates.
+    /// Which of the folds is tested on, from 0. Of the other rows, the fraction `valid` validates: other ones in each fold.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fold: Option<u32>,
 }

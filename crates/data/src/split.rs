@@ -19,7 +19,8 @@ use crate::table::Table;
 /// the counts are the fractions' by largest remainder, so that the totals are exact. A cut that would part
 /// equal rows moves to the nearest end of their group. By group, the hash is of the group's cell alone. By time,
 /// rows are ordered by it. By folds, the ordered rows are cut into folds and one of them is the test part; the
-/// folds of one seed are disjoint and cover all rows. `default_seed` serves a split without its own.
+/// folds of one seed are disjoint and cover all rows, and each validates on the rows before its own, the first on the
+/// last, so that all rows come to validate alike. `default_seed` serves a split without its own.
 pub fn assign(table: &Table, source: &Source, default_seed: u64) -> Result<Vec<Option<Part>>, Error> {
     let Some(split) = &source.split else {
         return Ok(vec![None; table.rows()]);
@@ -111,7 +112,7 @@ fn by_hash(table: &Table, source: &Source, split: &Split, seed: u64) -> Result<V
     Ok(parts)
 }
 
-/// Gives one fold's rows to the test part, and returns the rest.
+/// Gives one fold's rows to the test part, and returns the rest, those behind the fold first.
 fn without_fold(
     strata: Vec<Ordered<RowHash>>,
     folds: usize,
@@ -124,13 +125,15 @@ fn without_fold(
         let wanted: usize = counts[..fold].iter().sum();
         let (from, to) = (group_end(&rows, wanted), group_end(&rows, wanted + counts[fold]));
         rows.drain(from..to.max(from)).for_each(|(_, row)| parts[row] = Some(Part::Test));
+        // The last rows validate: here those before the fold.
+        rows.rotate_left(from);
         rest.push(rows);
     }
     rest
 }
 
 /// Cuts each stratum's ordered rows by fractions.
-fn cut<K: Ord>(strata: &[Ordered<K>], fractions: &[(Part, f64)], parts: &mut [Option<Part>]) {
+fn cut<K: Eq>(strata: &[Ordered<K>], fractions: &[(Part, f64)], parts: &mut [Option<Part>]) {
     let shares: Vec<f64> = fractions.iter().map(|(_, fraction)| *fraction).collect();
     let counts = apportion(&strata.iter().map(Vec::len).collect::<Vec<_>>(), &shares);
     for (rows, counts) in strata.iter().zip(counts) {
@@ -192,14 +195,14 @@ fn hash(
     half.iter().fold(0, |number, byte| number << 8 | RowHash::from(*byte))
 }
 
-/// The end of a group of equal rows that is nearest to `cut`, the earlier of two.
-fn group_end<K: Ord>(rows: &[(K, usize)], cut: usize) -> usize {
+/// The end of a group of equal rows, which are neighbours, that is nearest to `cut`, the earlier of two.
+fn group_end<K: Eq>(rows: &[(K, usize)], cut: usize) -> usize {
     if cut == 0 || cut == rows.len() {
         return cut;
     }
-    let group = &rows[cut].0;
-    let start = rows.partition_point(|(key, _)| key < group);
-    let end = rows.partition_point(|(key, _)| key <= group);
+    let other = |(key, _): &(K, usize)| *key != rows[cut].0;
+    let start = rows[..cut].iter().rposition(other).map_or(0, |before| before + 1);
+    let end = rows[cut..].iter().position(other).map_or(rows.len(), |after| cut + after);
     if cut - start <= end - cut { start } else { end }
 }
 

@@ -113,6 +113,18 @@ fn time_is_never_turned_back() {
 }
 
 #[test]
+fn folds_validate_on_rows_of_their_own() {
+    let rows: String = (0..100).map(|row| format!("text {row}\n")).collect();
+    let mut validated = vec![0; 100];
+    for fold in 0..5 {
+        let own = by_row(&format!("text\n{rows}"), &format!(r#"{{"folds":5,"fold":{fold},"valid":0.25}}"#));
+        own.iter().zip(&mut validated).for_each(|(part, times)| *times += usize::from(*part == Part::Valid));
+    }
+    // Hand calculation: a quarter of the 80 rows that are not tested on, 20, in each of five folds.
+    assert!(validated.iter().all(|times| *times == 1), "{validated:?}");
+}
+
+#[test]
 fn folds_cover_all_rows_once() {
     let rows: String = (0..103).map(|row| format!("text {row},{}\n", row % 3)).collect();
     let text = format!("text,label\n{rows}");

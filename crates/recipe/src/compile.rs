@@ -78,10 +78,18 @@ pub fn compile_text(path: &Path, text: String, options: &Options) -> Result<Comp
     let (axes, mut diagnostics) = sweep::expand(&mut loaded.root);
     pretrained::declare(&mut loaded, options);
     let backbones = blocks::unfold(&mut loaded);
-    let checked = Checker { loaded: &loaded, axes: &axes, options, diagnostics: &mut diagnostics }.check();
+    let mut warnings = vec![];
+    let checker = Checker {
+        loaded: &loaded,
+        axes: &axes,
+        options,
+        diagnostics: &mut diagnostics,
+        warnings: &mut warnings,
+    };
+    let checked = checker.check();
     match checked {
         Some(compiled) if diagnostics.is_empty() && loaded.findings.is_empty() => {
-            let mut warnings = preprocessing::mismatches(&compiled.params, &compiled.facts, &backbones);
+            warnings.extend(preprocessing::mismatches(&compiled.params, &compiled.facts, &backbones));
             warnings.extend(fewer_tokens::of_tables(&compiled.params, &compiled.facts));
             warnings.extend(skipped::first_rows(&compiled.plan.sources, &compiled.sources));
             Ok(Compiled { warnings: report(loaded, warnings, &axes), ..compiled })
@@ -95,6 +103,7 @@ pub(crate) struct Checker<'a> {
     pub(crate) axes: &'a Axes,
     pub(crate) options: &'a Options,
     pub(crate) diagnostics: &'a mut Vec<Diagnostic>,
+    pub(crate) warnings: &'a mut Vec<Diagnostic>,
 }
 
 /// Sources as far as they could be read.
@@ -299,9 +308,11 @@ impl Checker<'_> {
                 sources: &sources.facts,
                 outside: &sources.outside,
                 diagnostics: vec![],
+                warnings: vec![],
             };
             let outputs = params[name].stage().check(&mut context);
             self.diagnostics.append(&mut context.diagnostics);
+            self.warnings.append(&mut context.warnings);
             if let (Params::LoadNetwork(load), Some(Outside::Weights(shapes))) =
                 (&params[name], sources.outside.get(name))
             {

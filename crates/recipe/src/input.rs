@@ -265,6 +265,7 @@ impl Rewrite<'_> {
                 sources: &known,
                 outside: &outside,
                 diagnostics: vec![],
+                warnings: vec![],
             };
             let outputs = params.stage().check(&mut context);
             if let Some(diagnostic) = context.diagnostics.first() {

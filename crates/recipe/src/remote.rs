@@ -39,8 +39,9 @@ pub fn missing(path: &Path, options: &Options) -> Result<Vec<Remote>, Failure> {
         return Ok(vec![]);
     }
     let (axes, mut diagnostics) = sweep::expand(&mut loaded.root);
-    let sources =
-        Checker { loaded: &loaded, axes: &axes, options, diagnostics: &mut diagnostics }.declared_sources();
+    let warnings = &mut vec![];
+    let diagnostics = &mut diagnostics;
+    let sources = Checker { loaded: &loaded, axes: &axes, options, diagnostics, warnings }.declared_sources();
     let search = Search { root: &loaded.root, files: &loaded.files, options };
     let mut missing: Vec<Remote> = vec![];
     for (name, source) in sources {

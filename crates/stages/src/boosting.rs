@@ -76,7 +76,7 @@ impl Stage for GradientBoosting {
             let message =
                 format!("early stopping watches the valid part, which `{}` does not have", data.rows.source);
             let diagnostic = Diagnostic::new("unknown-part", context.place("early-stopping"), message);
-            context.report(diagnostic.hint("add it to the source's split"));
+            context.report(diagnostic.hint(context.part_hint(Part::Valid, &data)));
         }
         vec![("head", Fact::Head(head))]
     }

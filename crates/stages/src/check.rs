@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use data::{CellType, ColumnType, Part, Source};
 use network::{Network, nearest};
-use plan::{ArtifactKind, Diagnostic, Place, Segment};
+use plan::{ArtifactKind, Diagnostic, Place, Segment, Variant};
 
 use crate::fact::{DatasetFact, Fact, FeaturesFact, HeadFact, LabelFact, NetworkFact};
 use crate::metric::Measure;
@@ -84,8 +84,10 @@ pub struct Context<'a> {
     pub sources: &'a BTreeMap<String, SourceFact>,
     /// What stages take in from outside, by stage; absent where it could not be read, which has been reported.
     pub outside: &'a BTreeMap<String, Outside>,
-    /// What has been found.
+    /// Mistakes that have been found.
     pub diagnostics: Vec<Diagnostic>,
+    /// What is no mistake, and yet not likely meant.
+    pub warnings: Vec<Diagnostic>,
 }
 
 impl Context<'_> {
@@ -102,6 +104,11 @@ impl Context<'_> {
     /// Reports a mistake.
     pub fn report(&mut self, diagnostic: Diagnostic) {
         self.diagnostics.push(diagnostic);
+    }
+
+    /// Reports what is no mistake, and yet not likely meant.
+    pub fn warn(&mut self, diagnostic: Diagnostic) {
+        self.warnings.push(diagnostic);
     }
 
     fn fact(&self, stage: &str, kind: ArtifactKind) -> Option<&Fact> {
@@ -175,6 +182,19 @@ impl Context<'_> {
             return Some(part);
         }
         [Part::Test, Part::Valid].into_iter().find(|part| data.parts.contains(part))
+    }
+
+    /// How rows come to have a part that the data does not have.
+    pub(crate) fn part_hint(&self, part: Part, data: &DatasetFact) -> String {
+        let (name, source) = (part.name(), &data.rows.source);
+        let split = self.sources.get(source).and_then(|fact| fact.source.split.as_ref());
+        let of_folds = Variant::parse(source).axes.iter().any(|(axis, _)| *axis == "fold");
+        match split {
+            None => format!("give `{source}` a split with it, such as {{ train = 0.8, {name} = 0.2 }}"),
+            Some(split) if split.folds.is_none() => "add it to the source's split".to_owned(),
+            Some(_) if of_folds => format!("add it to the folds: `{name} = 0.1` in [folds]"),
+            Some(_) => format!("add it to the folds: `{name} = 0.1` in the split"),
+        }
     }
 
     /// Reports measuring on rows that were trained or fitted on.

@@ -11,7 +11,7 @@ use crate::check::Context;
 use crate::fact::{Fact, NetworkFact};
 use crate::goal::{Goal, in_units_of};
 use crate::lengths::check_lengths;
-use crate::output::check_nodes;
+use crate::output::{check_logits, check_nodes};
 use crate::table::{Extent, Params, Reference, Stage};
 use crate::train::{check_network, check_training, outputs, trained_on};
 use crate::training::Training;
@@ -79,6 +79,15 @@ impl Stage for Finetune {
         }
         let known = fits.then_some(&network);
         let goals = check_training(&self.training, &start.goals, &data, known, "network", context);
+        if fits {
+            let stage = Place::stage(context.stage);
+            let at = |name: &str| self.replace.iter().position(|layer| layer.name == name);
+            let place = |name: &str, output: &str| match at(name) {
+                Some(at) => Some((stage.join("replace").join(at), true)),
+                None => (!start.goals.contains_key(output)).then(|| (stage.join("network"), false)),
+            };
+            check_logits(&network, &goals, place, context);
+        }
         let network = fits.then(|| in_units_of(network, &goals));
         outputs(NetworkFact { network, goals, fitted })
     }

@@ -55,15 +55,18 @@ impl Preprocess {
             let hint = "name all of them in `labels`";
             context.report(Diagnostic::new("labels", context.place("label"), message).hint(hint));
         }
-        if self.label_kind != LabelKind::Class && !matches!(self.label, Some(Label::Column(_))) {
+        let misplaced = self.label_kind != LabelKind::Class && !matches!(self.label, Some(Label::Column(_)));
+        if misplaced {
             let message = "`label-kind` is of a `label` that is one column's name";
-            let hint = "say it inside: { column = \"...\", kind = \"number\" }";
+            let kind = serde_json::to_string(&self.label_kind).unwrap_or_default();
+            let hint = format!("say it inside: {{ column = \"...\", kind = {kind} }}");
             context.report(Diagnostic::new("labels", context.place("label-kind"), message).hint(hint));
         }
         let mut labels = Labels::new();
         for (name, label, place) in self.declared(context) {
             let good = |char: char| char.is_alphanumeric() || matches!(char, '-' | '_');
-            if !self.labels.is_empty() && (name.is_empty() || name == LABEL || !name.chars().all(good)) {
+            let named = self.labels.contains_key(name);
+            if named && (name.is_empty() || name == LABEL || !name.chars().all(good)) {
                 let message = format!("`{name}` cannot name one of several labels");
                 let hint = "use letters, digits, `_` and `-`; `label` is the name of an only one";
                 context.report(Diagnostic::new("labels", place.clone(), message).hint(hint).at_key());
@@ -74,7 +77,9 @@ impl Preprocess {
                 let hint = "remove `separator`, or `kind`";
                 context.report(Diagnostic::new("labels", place.join("separator"), message).hint(hint));
             }
-            self.check_of(label, &place, context);
+            if !misplaced {
+                self.check_of(label, &place, context);
+            }
             let columns = label.columns();
             let twice = columns.iter().enumerate().find(|(at, column)| columns[..*at].contains(column));
             if let Some((at, column)) = twice {

@@ -199,6 +199,15 @@ impl Loss {
         }
     }
 
+    /// The function that makes probabilities of the logits that this takes; none for numbers.
+    pub(crate) fn squashes(&self) -> Option<&'static str> {
+        match self.target(1) {
+            Target::Binary | Target::MultiLabel => Some("sigmoid"),
+            Target::Multiclass | Target::Tags => Some("softmax"),
+            Target::Number => None,
+        }
+    }
+
     /// Whether a network that minimises this learns numbers less their mean, divided by their deviation.
     pub fn standardizes(&self) -> bool {
         match self {

@@ -148,7 +148,8 @@ fn check_part(
     let name = part.name();
     if !model.data.parts.contains(&part) {
         let message = format!("{what} on the {name} part, which `{}` does not have", model.data.rows.source);
-        context.report(Diagnostic::new("unknown-part", place, message).hint("add it to the source's split"));
+        let hint = context.part_hint(part, &model.data);
+        context.report(Diagnostic::new("unknown-part", place, message).hint(hint));
     } else if evaluated.is_none_or(|evaluated| evaluated == part) {
         let message = format!("{what} on the rows that are evaluated: the {name} part");
         let hint = "evaluate another part, such as part = \"test\"";

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use data::{LABEL, LabelKind};
-use network::{Dim, Graph, Network, Node, Param, is_inside, nearest};
+use network::{Dim, Function, Graph, Network, Node, Param, Primitive, is_inside, nearest};
 use plan::{Diagnostic, Place};
 
 use crate::check::Context;
@@ -172,6 +172,54 @@ fn check_steps(label: &LabelFact, graph: &Graph, end: usize, spot: &Spot, contex
         return;
     };
     context.report(Diagnostic::new("output-shape", spot.network.clone(), message).hint(hint));
+}
+
+/// Warns of outputs that an activation has made probabilities of, where the loss takes logits and makes probabilities of
+/// them once more. `place` is that of a layer by its name for an output, and whether it is declared there; none where
+/// another stage has told of it.
+pub(crate) fn check_logits(
+    network: &Network,
+    goals: &Goals,
+    place: impl Fn(&str, &str) -> Option<(Place, bool)>,
+    context: &mut Context<'_>,
+) {
+    let Ok(graph) = network.lower() else { return };
+    for (output, end) in graph.results() {
+        let (Some(goal), Some((node, function))) = (goals.get(output), ends_in(&graph, end)) else {
+            continue;
+        };
+        let Some(takes) = goal.loss.squashes() else { continue };
+        let again = match function {
+            Function::Softmax | Function::Sigmoid | Function::HardSigmoid => true,
+            // The softmax of a log-softmax is that of what was before it.
+            Function::LogSoftmax => takes != "softmax",
+            _ => false,
+        };
+        let Some((at, declared)) = place(&node.layer, output).filter(|_| again) else { continue };
+        let of_layer = node.name != node.layer;
+        let at = if declared && of_layer { at.join("activation") } else { at };
+        let loss = goal.loss.name();
+        let message = format!(
+            "`{}` ends in {}, and {loss} takes logits: it applies {takes} to them itself",
+            node.layer,
+            function.name()
+        );
+        let what = if of_layer { "its activation" } else { "this layer" };
+        let hint = format!("leave {what} out: metrics and predictions make probabilities of logits too");
+        context.warn(Diagnostic::new("probabilities", at, message).hint(hint));
+    }
+}
+
+/// The activation that a node ends in, and what computes it; dropout changes nothing outside of training.
+fn ends_in(graph: &Graph, mut at: usize) -> Option<(&Node, Function)> {
+    loop {
+        let node = &graph.nodes[at];
+        match &node.op {
+            Primitive::Dropout { .. } => at = *node.inputs.first()?,
+            Primitive::Activation(function) => return Some((node, *function)),
+            _ => return None,
+        }
+    }
 }
 
 /// Reports outputs that are no nodes of the network; whether all are.

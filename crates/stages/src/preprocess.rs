@@ -187,7 +187,9 @@ impl Stage for Preprocess {
                 fact => fact,
             },
         };
+        let found = context.diagnostics.len();
         let declared = self.declared_labels(context);
+        let mut sound = context.diagnostics.len() == found;
         let known = fitted.as_ref().map(|fitted| &fitted.labels).filter(|_| declared.is_empty());
         let known = known.unwrap_or(&declared);
         let fitted_columns = fitted.iter().flat_map(|fitted| fitted.columns.keys());
@@ -205,7 +207,9 @@ impl Stage for Preprocess {
         let mut rows = RowSet::default();
         if let Some(fitted) = &fitted {
             let header = source.columns.as_ref().map(|_| self.header(source));
+            let found = context.diagnostics.len();
             labels = self.labels_as(labels, &fitted.labels, header.as_deref(), context);
+            sound &= context.diagnostics.len() == found;
             for (name, column) in &fitted.columns {
                 if let Some(chain) = own.get(name) {
                     let place = chain.named.clone();
@@ -221,7 +225,9 @@ impl Stage for Preprocess {
             rows = fitted.fitted.clone();
         }
         let last = |name: &str| own.get(name)?.steps.last();
+        let found = context.diagnostics.len();
         self.check_words(&columns, last, context);
+        sound &= context.diagnostics.len() == found;
         self.check_header(source, &columns, &own, context);
         let all = source.rows(&self.data);
         let parts = source.parts();
@@ -241,6 +247,10 @@ impl Stage for Preprocess {
             let limits = chain.steps.iter().filter_map(Step::most_tokens);
             Some((name.clone(), limits.min()?))
         }));
+        if !sound {
+            // What a label is that is wrongly declared, nobody can know: stages that learn it would be reported too.
+            return vec![];
+        }
         let weighted = self.weights.is_some();
         let fact =
             DatasetFact { rows: all, parts, columns, vocabularies, longest, labels, weighted, fitted: rows };

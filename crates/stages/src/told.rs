@@ -85,7 +85,7 @@ impl Watched {
             let (name, source) = (part.name(), &data.rows.source);
             let message = format!("{who} watches the {name} part, which `{source}` does not have");
             let diagnostic = Diagnostic::new("unknown-part", context.place(key), message);
-            context.report(diagnostic.hint("add it to the source's split"));
+            context.report(diagnostic.hint(context.part_hint(part, data)));
         }
         if part == Part::Test {
             let place = context.inside([key.into(), "part".into()]);

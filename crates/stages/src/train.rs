@@ -16,7 +16,7 @@ use crate::fact::{DatasetFact, Fact, NetworkFact};
 use crate::goal::{Goals, in_units_of};
 use crate::lengths::check_lengths;
 use crate::optimizer::Optimizer;
-use crate::output::{check_ends, check_nodes, check_outputs};
+use crate::output::{check_ends, check_logits, check_nodes, check_outputs};
 use crate::rows::RowSet;
 use crate::table::{Extent, Params, Reference, Stage};
 use crate::told::{Watched, check_metrics, told};
@@ -72,6 +72,12 @@ impl Stage for Train {
         }
         let known = fits.then_some(&network);
         let goals = check_training(&self.training, &Goals::new(), &data, known, "network", context);
+        if fits {
+            let layers = Place::stage(context.stage).join("network").join("layers");
+            let at = |name: &str| self.network.layers.iter().position(|layer| layer.name == name);
+            let place = |name: &str, _: &str| Some((layers.join(at(name)?), true));
+            check_logits(&network, &goals, place, context);
+        }
         let fitted = trained_on(&data);
         let network = fits.then(|| in_units_of(network, &goals));
         outputs(NetworkFact { network, goals, fitted })
