@@ -14,6 +14,7 @@ use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 
 use columns::Columns;
 use minimise::{Stop, minimise};
+use vectors::BLOCK;
 
 use crate::{Error, Matrix};
 
@@ -115,7 +116,7 @@ pub fn fit(rows: &Matrix, labels: &[f64], weights: Option<&[f64]>, params: &Para
     let problem = Problem::new(&columns, labels, &weights, params, &scaling);
     let l1 = problem.l1.clone();
     let stop = Stop { steps: params.max_iter, gradient: params.tolerance };
-    let mut work = Work::new(count, problem.outputs);
+    let mut work = Work::new(count, rows.width(), problem.outputs);
     // Within the pool of threads, whose tasks need not be handed over to it one by one.
     let minimum =
         rayon::scope(|_| minimise(|x, gradient| problem.evaluate(x, gradient, &mut work), &l1, stop));
@@ -184,8 +185,8 @@ struct Work {
 }
 
 impl Work {
-    fn new(rows: usize, outputs: usize) -> Self {
-        Work { outputs: vec![0.0; rows * outputs], coefficients: vec![] }
+    fn new(rows: usize, width: usize, outputs: usize) -> Self {
+        Work { outputs: vec![0.0; rows * outputs], coefficients: vec![0.0; width] }
     }
 }
 
@@ -235,9 +236,8 @@ impl<'a> Problem<'a> {
     fn evaluate(&self, x: &[f64], gradient: &mut [f64], work: &mut Work) -> f64 {
         let (rows, width) = (self.labels.len(), self.columns.width());
         for (x, outputs) in x.chunks_exact(self.size()).zip(work.outputs.chunks_exact_mut(rows)) {
-            let scaled = x.iter().zip(&self.scaling.columns).map(|(x, scale)| x * scale);
-            work.coefficients.clear();
-            work.coefficients.extend(scaled);
+            let each = (&mut work.coefficients, &x[..width], &self.scaling.columns).into_par_iter();
+            each.with_min_len(BLOCK).for_each(|(coefficient, x, scale)| *coefficient = x * scale);
             let intercept = if self.intercept { x[width] * self.scaling.intercept } else { 0.0 };
             self.columns.times(&work.coefficients, intercept, outputs);
         }
@@ -245,12 +245,22 @@ impl<'a> Problem<'a> {
         let of_outputs = x.chunks_exact(self.size()).zip(gradient.chunks_exact_mut(self.size()));
         for ((x, gradient), derivatives) in of_outputs.zip(work.outputs.chunks_exact(rows)) {
             self.columns.transposed_times(derivatives, &mut gradient[..width]);
-            for at in 0..width {
-                let (scale, l2) = (self.scaling.columns[at], self.scaling.l2[at]);
-                let coefficient = x[at] * scale;
-                gradient[at] = scale * (gradient[at] + l2 * coefficient);
-                value += 0.5 * l2 * coefficient * coefficient;
-            }
+            let blocks = (
+                gradient[..width].par_chunks_mut(BLOCK),
+                x[..width].par_chunks(BLOCK),
+                self.scaling.columns.par_chunks(BLOCK),
+                self.scaling.l2.par_chunks(BLOCK),
+            );
+            let penalty = |(gradient, x, scale, l2): (&mut [f64], &[f64], &[f64], &[f64])| {
+                let mut penalty = 0.0;
+                for at in 0..x.len() {
+                    let coefficient = x[at] * scale[at];
+                    gradient[at] = scale[at] * (gradient[at] + l2[at] * coefficient);
+                    penalty += 0.5 * l2[at] * coefficient * coefficient;
+                }
+                penalty
+            };
+            value += blocks.into_par_iter().map(penalty).collect::<Vec<f64>>().iter().sum::<f64>();
             if self.intercept {
                 gradient[width] = self.scaling.intercept * derivatives.iter().sum::<f64>();
             }

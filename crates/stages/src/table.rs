@@ -313,7 +313,7 @@ pub const KINDS: &[Declaration] = &[
     Declaration {
         kind: "linear",
         // 2: sums go in lanes.
-        version: 2,
+        version: 3,
         summary: "fits logistic regression, ridge or elastic net on features and columns",
         draws: false,
         numeric: Numeric::Never,

@@ -4,7 +4,9 @@
 //! 1989), and with absolute values its orthant-wise form (Andrew and Gao, "Scalable training of L1-regularized
 //! log-linear models", 2007).
 
-use super::vectors::{add, dot};
+use rayon::prelude::*;
+
+use super::vectors::{BLOCK, add_dot, dot};
 
 /// Pairs of steps and changes of the gradient that are remembered.
 const MEMORY: usize = 10;
@@ -33,11 +35,36 @@ pub(crate) struct Minimum {
     pub(crate) converged: bool,
 }
 
-/// One step and what it did to the gradient.
+/// One step and what it did to the gradient. They only shape the next direction, for which single precision is enough,
+/// and reading them is most of what a step costs beside the function.
 struct Pair {
-    step: Vec<f64>,
-    change: Vec<f64>,
+    step: Vec<f32>,
+    change: Vec<f32>,
+    /// The product of the two, and that of the change with itself.
     product: f64,
+    square: f64,
+}
+
+impl Pair {
+    fn new(size: usize) -> Self {
+        Pair { step: vec![0.0; size], change: vec![0.0; size], product: 0.0, square: 0.0 }
+    }
+
+    fn set(&mut self, own: &[f64], gradient: &[f64], before: &[f64]) {
+        let each = (&mut self.step, &mut self.change, own, gradient, before).into_par_iter();
+        each.with_min_len(BLOCK).for_each(|(step, change, own, gradient, before)| {
+            *step = *own as f32;
+            *change = (gradient - before) as f32;
+        });
+        let blocks = (self.step.par_chunks(BLOCK), self.change.par_chunks(BLOCK)).into_par_iter();
+        let sums: Vec<(f64, f64)> = blocks
+            .map(|(step, change)| {
+                let both = step.iter().zip(change).map(|(s, c)| (f64::from(*s), f64::from(*c)));
+                both.fold((0.0, 0.0), |(product, square), (s, c)| (product + s * c, square + c * c))
+            })
+            .collect();
+        (self.product, self.square) = sums.iter().fold((0.0, 0.0), |sum, own| (sum.0 + own.0, sum.1 + own.1));
+    }
 }
 
 /// Minimises `f(x) + sum(l1 |x|)` from 0; `evaluate` writes the gradient of `f` and gives its value. `l1` has a
@@ -48,35 +75,43 @@ pub(crate) fn minimise(
     stop: Stop,
 ) -> Minimum {
     let size = l1.len();
-    let mut x = vec![0.0; size];
-    let mut gradient = vec![0.0; size];
-    let absolute = |x: &[f64]| x.iter().zip(l1).map(|(x, l1)| x.abs() * l1).sum::<f64>();
+    let smooth = l1.iter().all(|l1| *l1 == 0.0);
+    let absolute = |x: &[f64]| match smooth {
+        true => 0.0,
+        false => x.iter().zip(l1).map(|(x, l1)| x.abs() * l1).sum::<f64>(),
+    };
+    let zeros = || vec![0.0; size];
+    let (mut x, mut gradient, mut slope, mut direction) = (zeros(), zeros(), zeros(), zeros());
+    let (mut next, mut next_gradient, mut step) = (zeros(), zeros(), zeros());
     let mut value = evaluate(&x, &mut gradient) + absolute(&x);
     let mut pairs: Vec<Pair> = vec![];
-    let (mut next, mut next_gradient, mut step) = (vec![0.0; size], vec![0.0; size], vec![0.0; size]);
     for steps in 0..stop.steps {
-        let slope: Vec<f64> = (0..size).map(|i| pseudo(x[i], gradient[i], l1[i])).collect();
+        let each = (&mut slope, &x, &gradient, l1).into_par_iter().with_min_len(BLOCK);
+        each.for_each(|(slope, x, gradient, l1)| *slope = pseudo(*x, *gradient, *l1));
         if slope.iter().all(|slope| slope.abs() <= stop.gradient) {
             return Minimum { x, steps, converged: true };
         }
-        let mut direction = direction(&slope, &pairs);
-        for i in 0..size {
+        against(&slope, &pairs, &mut direction);
+        if !smooth {
             // The model of the curvature may point out of the orthant in which the absolute values are smooth.
-            if l1[i] > 0.0 && direction[i] * slope[i] >= 0.0 {
-                direction[i] = 0.0;
+            for ((direction, slope), l1) in direction.iter_mut().zip(&slope).zip(l1) {
+                if *l1 > 0.0 && *direction * slope >= 0.0 {
+                    *direction = 0.0;
+                }
             }
         }
         let mut length = if pairs.is_empty() { 1.0 / norm(&slope).max(1.0) } else { 1.0 };
         let mut lowered = false;
         for _ in 0..HALVINGS {
-            for i in 0..size {
-                next[i] = x[i] + length * direction[i];
-                let side = if x[i] == 0.0 { -slope[i] } else { x[i] };
-                if l1[i] > 0.0 && next[i] * side < 0.0 {
-                    next[i] = 0.0;
+            let each = (&mut next, &mut step, &x, &direction, &slope, l1).into_par_iter();
+            each.with_min_len(BLOCK).for_each(|(next, step, x, direction, slope, l1)| {
+                *next = x + length * direction;
+                let side = if *x == 0.0 { -slope } else { *x };
+                if *l1 > 0.0 && *next * side < 0.0 {
+                    *next = 0.0;
                 }
-                step[i] = next[i] - x[i];
-            }
+                *step = *next - x;
+            });
             let promised = dot(&slope, &step);
             let reached = evaluate(&next, &mut next_gradient) + absolute(&next);
             if reached <= value + DECREASE * promised && reached < value {
@@ -94,13 +129,10 @@ pub(crate) fn minimise(
             pairs.clear();
             continue;
         }
-        let change: Vec<f64> = next_gradient.iter().zip(&gradient).map(|(next, old)| next - old).collect();
-        let product = dot(&step, &change);
-        if product > f64::EPSILON * dot(&change, &change) {
-            if pairs.len() == MEMORY {
-                pairs.remove(0);
-            }
-            pairs.push(Pair { step: step.clone(), change, product });
+        let mut pair = if pairs.len() == MEMORY { pairs.remove(0) } else { Pair::new(size) };
+        pair.set(&step, &next_gradient, &gradient);
+        if pair.product > f64::EPSILON * pair.square {
+            pairs.push(pair);
         }
         std::mem::swap(&mut x, &mut next);
         std::mem::swap(&mut gradient, &mut next_gradient);
@@ -119,23 +151,26 @@ fn pseudo(x: f64, gradient: f64, l1: f64) -> f64 {
     }
 }
 
-/// Minus the slope times the inverse of the curvature that the pairs tell (the two loops of Nocedal 1980).
-fn direction(slope: &[f64], pairs: &[Pair]) -> Vec<f64> {
-    let mut direction: Vec<f64> = slope.iter().map(|slope| -slope).collect();
+/// Minus the slope times the inverse of the curvature that the pairs tell (the two loops of Nocedal 1980). Each pass
+/// makes a step of the recursion and the product that the next one needs.
+fn against(slope: &[f64], pairs: &[Pair], direction: &mut [f64]) {
+    direction.iter_mut().zip(slope).for_each(|(direction, slope)| *direction = -slope);
+    let Some(last) = pairs.last() else { return };
+    let scale = last.product / last.square;
     let mut shares = vec![0.0; pairs.len()];
-    for (pair, share) in pairs.iter().zip(&mut shares).rev() {
-        *share = dot(&pair.step, &direction) / pair.product;
-        add(&mut direction, -*share, &pair.change);
+    let mut product = add_dot(direction, 0.0, &last.step, &last.step);
+    for (at, pair) in pairs.iter().enumerate().rev() {
+        shares[at] = product / pair.product;
+        let next = if at > 0 { &pairs[at - 1].step } else { &pair.change };
+        product = add_dot(direction, -shares[at], &pair.change, next);
     }
-    if let Some(last) = pairs.last() {
-        let scale = last.product / dot(&last.change, &last.change);
-        direction.iter_mut().for_each(|value| *value *= scale);
+    // In units of `scale` from here on.
+    for (at, pair) in pairs.iter().enumerate() {
+        let other = scale * product / pair.product;
+        let next = pairs.get(at + 1).unwrap_or(pair);
+        product = add_dot(direction, (shares[at] - other) / scale, &pair.step, &next.change);
     }
-    for (pair, share) in pairs.iter().zip(&shares) {
-        let other = dot(&pair.change, &direction) / pair.product;
-        add(&mut direction, share - other, &pair.step);
-    }
-    direction
+    direction.iter_mut().for_each(|value| *value *= scale);
 }
 
 fn norm(a: &[f64]) -> f64 {

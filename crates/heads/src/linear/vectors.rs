@@ -5,7 +5,7 @@
 use rayon::prelude::*;
 
 /// Numbers that one task takes: their results stay in a core's cache.
-const BLOCK: usize = 1 << 14;
+pub(crate) const BLOCK: usize = 1 << 14;
 
 /// Sums side by side, so that the processor need not wait for each.
 const LANES: usize = 8;
@@ -19,15 +19,32 @@ pub(crate) fn dot(a: &[f64], b: &[f64]) -> f64 {
     sums.iter().sum()
 }
 
-/// Adds a multiple of a vector to another.
-pub(crate) fn add(to: &mut [f64], scale: f64, values: &[f64]) {
-    let add = |(to, values): (&mut [f64], &[f64])| {
-        to.iter_mut().zip(values).for_each(|(to, value)| *to += scale * value);
-    };
-    if to.len() <= BLOCK {
-        return add((to, values));
+/// Adds a multiple of a vector to another, and gives the product of what comes of it with a third: one pass for two
+/// steps of a recursion that memory bounds.
+pub(crate) fn add_dot(to: &mut [f64], scale: f64, values: &[f32], with: &[f32]) -> f64 {
+    let blocks = (to.par_chunks_mut(BLOCK), values.par_chunks(BLOCK), with.par_chunks(BLOCK));
+    let sums: Vec<f64> =
+        blocks.into_par_iter().map(|(to, values, with)| short_add_dot(to, scale, values, with)).collect();
+    sums.iter().sum()
+}
+
+fn short_add_dot(to: &mut [f64], scale: f64, values: &[f32], with: &[f32]) -> f64 {
+    let (to, to_rest) = to.as_chunks_mut::<LANES>();
+    let (values, values_rest) = values.as_chunks::<LANES>();
+    let (with, with_rest) = with.as_chunks::<LANES>();
+    let mut sums = [0.0; LANES];
+    for ((to, values), with) in to.iter_mut().zip(values).zip(with) {
+        for lane in 0..LANES {
+            to[lane] += scale * f64::from(values[lane]);
+            sums[lane] += to[lane] * f64::from(with[lane]);
+        }
     }
-    to.par_chunks_mut(BLOCK).zip(values.par_chunks(BLOCK)).for_each(add);
+    let rest = to_rest.iter_mut().zip(values_rest).zip(with_rest).map(|((to, value), with)| {
+        *to += scale * f64::from(*value);
+        *to * f64::from(*with)
+    });
+    let rest: f64 = rest.sum();
+    sums.iter().sum::<f64>() + rest
 }
 
 /// The product of a sparse vector with a dense one.
