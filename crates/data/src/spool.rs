@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 
 use images::{Chain, Limits, Picture, Sample, Shape, Transform};
 use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Place};
 use crate::packed;
@@ -30,18 +31,19 @@ const HEADER: usize = 120;
 const WINDOW: usize = 64 << 20;
 
 /// The picture columns of a table, encoded.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub struct Pictures {
     pub(crate) columns: BTreeMap<String, Stored>,
     /// The rows of the table that are left, in order.
     rows: Vec<usize>,
     /// Of each row, the digest of what its pictures were decoded to.
+    #[serde(with = "halves")]
     digests: Vec<u128>,
     broken: Vec<Broken>,
 }
 
 /// A picture that cannot be read.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Broken {
     /// The row of the table.
     pub row: usize,
@@ -50,7 +52,7 @@ pub struct Broken {
 }
 
 /// A column of pictures: where the levels of each lie, and what is still to be done with them.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Stored {
     pub(crate) kind: ColumnType,
     pub(crate) view: Vec<Transform>,
@@ -58,6 +60,21 @@ pub(crate) struct Stored {
     pub(crate) starts: Vec<i64>,
     /// Of each row, height, width and channels.
     pub(crate) sizes: Vec<i32>,
+}
+
+/// Digests in JSON, whose numbers have 64 bits.
+mod halves {
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    pub(super) fn serialize<S: Serializer>(digests: &[u128], serializer: S) -> Result<S::Ok, S::Error> {
+        let halves = digests.iter().map(|digest| [(digest >> 64) as u64, *digest as u64]);
+        halves.collect::<Vec<_>>().serialize(serializer)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<u128>, D::Error> {
+        let halves = Vec::<[u64; 2]>::deserialize(deserializer)?;
+        Ok(halves.into_iter().map(|[high, low]| u128::from(high) << 64 | u128::from(low)).collect())
+    }
 }
 
 /// A chain of a picture column, cut in two.

@@ -25,6 +25,8 @@ pub enum ArtifactKind {
     History,
     /// One vector a row.
     Features,
+    /// Decoded pictures.
+    Pictures,
     /// What nodes of a network give, by row.
     Values,
     /// A model on features and columns: boosted trees, a linear model, neighbours.
@@ -54,6 +56,7 @@ impl ArtifactKind {
             ArtifactKind::Network => "network",
             ArtifactKind::History => "history",
             ArtifactKind::Features => "features",
+            ArtifactKind::Pictures => "pictures",
             ArtifactKind::Values => "values",
             ArtifactKind::Head => "head",
             ArtifactKind::Metrics => "metrics",

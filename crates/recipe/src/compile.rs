@@ -10,6 +10,7 @@ use plan::{ArtifactKind, Diagnostic, Extent, Input, Origin, Place, Plan, Port, S
 use stages::{Context, Fact, Numeric, Outside, Params, Reference, SourceFact};
 use store::Store;
 
+use crate::decoding;
 use crate::hoist::hoist;
 use crate::load::{self, Loaded};
 use crate::references::{self, Names, OUTSIDE};
@@ -125,7 +126,7 @@ impl Checker<'_> {
         if !self.loaded.syntax.is_empty() {
             return None;
         }
-        let sources = self.sources(declared, &params, seed);
+        let mut sources = self.sources(declared, &params, seed);
         let references = self.references(&params);
         let order = references::order(&self.written_order(root), &references, self.diagnostics);
         let mut facts = self.facts(&order, &params, &references, &sources);
@@ -134,7 +135,8 @@ impl Checker<'_> {
         }
         let stages: Option<Vec<Stage>> =
             order.iter().map(|name| planned(name, &params[name], &references[name], &facts, seed)).collect();
-        let stages = hoist(stages?, &params, &mut facts);
+        let mut stages = hoist(stages?, &params, &mut facts);
+        decoding::share(&mut stages, &params, &mut facts, &mut sources.planned);
         let plan = Plan::new(self.name(), seed, sources.planned, stages).ok()?;
         let files = self.loaded.files.clone();
         Some(Compiled { plan, files, params, facts, sources: sources.facts, warnings: Report::default() })

@@ -12,6 +12,7 @@
 mod blocks;
 mod catalogue;
 mod compile;
+mod decoding;
 mod editor;
 mod fewer_tokens;
 mod hoist;

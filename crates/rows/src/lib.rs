@@ -7,6 +7,7 @@
 mod boosting;
 mod cluster;
 mod compare;
+mod decoding;
 mod design;
 pub mod error;
 mod evaluate;
@@ -58,6 +59,7 @@ pub fn perform(
     }
     match params {
         Params::Preprocess(params) => preprocess::run(params, task, report),
+        Params::DecodePictures(params) => decoding::run(params, task, report),
         Params::GradientBoosting(params) => boosting::run(params, task, report),
         Params::Linear(params) => linear::run(params, task, report),
         Params::Knn(params) => knn::run(params, task),

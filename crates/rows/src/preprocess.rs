@@ -7,6 +7,7 @@ use plan::{ArtifactKind, Outcome, Progress, StageError, Task};
 use stages::Preprocess;
 
 use crate::Report;
+use crate::decoding;
 use crate::error::OrStage;
 use crate::files::{Outputs, TRANSFORM, write, write_csv};
 use crate::inputs::{SourceInput, artifacts, outsides, source, transform};
@@ -47,7 +48,10 @@ pub(crate) fn run(params: &Preprocess, task: &Task, report: Report<'_>) -> Resul
     let chains = fitted.map(|(name, column)| (name, &column.steps)).chain(&spec.columns);
     let chains: Chains<'_> = chains.collect();
     let mut rows = Rows::new(table, parts);
-    let pictures = pictures(&rows.table, &chains, input.source.on_error, &folder, report)?;
+    let pictures = match artifacts(task, "pictures").next() {
+        Some(decoded) => decoding::take(decoded, &folder)?,
+        None => decoding::decode(&rows.table, &chains, input.source.on_error, &folder, report)?,
+    };
     if let Some(pictures) = &pictures {
         write_broken(&folder, &rows.table, pictures, report)?;
         outputs.summary("broken pictures", pictures.broken().len() as f64);
@@ -143,22 +147,6 @@ fn tell_misspelt(fitted: &data::Transform, report: Report<'_>) {
             report(Progress::Warning { text });
         }
     }
-}
-
-/// The columns of pictures, decoded into the folder.
-fn pictures(
-    table: &data::Table,
-    chains: &Chains<'_>,
-    on_error: data::OnError,
-    folder: &Path,
-    report: Report<'_>,
-) -> Result<Option<data::Pictures>, StageError> {
-    let total = table.rows() as u64;
-    let mut progress = |done: usize| {
-        report(Progress::Step { phase: "decode".into(), done: done as u64, total, unit: "pictures".into() });
-    };
-    let chains = chains.iter().map(|(name, steps)| (*name, *steps));
-    data::Pictures::encode(table, chains, on_error, folder, &mut progress).or_stage()
 }
 
 /// Tells of pictures that are skipped, and keeps the list of them.

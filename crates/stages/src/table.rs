@@ -10,9 +10,9 @@ use serde::de::DeserializeOwned;
 use crate::check::Context;
 use crate::fact::Fact;
 use crate::{
-    Cluster, Compare, Evaluate, Export, ExtractFeatures, ExtractFrozen, Finetune, Freeze, GradientBoosting,
-    Import, Inputs, IsolateFrozen, JoinNetworks, Knn, Linear, LoadNetwork, LoadSubnet, Predict, Preprocess,
-    Project, Train, Tsne, Unfreeze, WordVectors,
+    Cluster, Compare, DecodePictures, Evaluate, Export, ExtractFeatures, ExtractFrozen, Finetune, Freeze,
+    GradientBoosting, Import, Inputs, IsolateFrozen, JoinNetworks, Knn, Linear, LoadNetwork, LoadSubnet,
+    Predict, Preprocess, Project, Train, Tsne, Unfreeze, WordVectors,
 };
 
 /// What every kind's params can do.
@@ -133,6 +133,7 @@ pub enum Params {
     Freeze(Freeze),
     Unfreeze(Unfreeze),
     ExtractFeatures(ExtractFeatures),
+    DecodePictures(DecodePictures),
     IsolateFrozen(IsolateFrozen),
     ExtractFrozen(ExtractFrozen),
     GradientBoosting(GradientBoosting),
@@ -399,6 +400,16 @@ pub const KINDS: &[Declaration] = &[
 /// Stage kinds that only the compiler makes.
 const MADE: &[Declaration] = &[
     Declaration {
+        kind: "decode-pictures",
+        version: 1,
+        summary: "decodes pictures once for all stages that read them",
+        draws: false,
+        numeric: Numeric::Never,
+        references: &["data"],
+        schema: schema::<DecodePictures>,
+        decode: |params| decode(params, Params::DecodePictures),
+    },
+    Declaration {
         kind: "isolate-frozen",
         version: 1,
         summary: "takes the frozen part of a network and its columns out of what differs by fold and seed",
@@ -462,6 +473,7 @@ impl Params {
             Params::Freeze(_) => "freeze",
             Params::Unfreeze(_) => "unfreeze",
             Params::ExtractFeatures(_) => "extract-features",
+            Params::DecodePictures(_) => "decode-pictures",
             Params::IsolateFrozen(_) => "isolate-frozen",
             Params::ExtractFrozen(_) => "extract-frozen",
             Params::GradientBoosting(_) => "gradient-boosting",
@@ -491,6 +503,7 @@ impl Params {
             Params::Freeze(params) => params,
             Params::Unfreeze(params) => params,
             Params::ExtractFeatures(params) => params,
+            Params::DecodePictures(params) => params,
             Params::IsolateFrozen(params) => params,
             Params::ExtractFrozen(params) => params,
             Params::GradientBoosting(params) => params,
@@ -545,6 +558,7 @@ impl Params {
             Params::Freeze(params) => serde_json::to_value(params),
             Params::Unfreeze(params) => serde_json::to_value(params),
             Params::ExtractFeatures(params) => serde_json::to_value(params),
+            Params::DecodePictures(params) => serde_json::to_value(params),
             Params::IsolateFrozen(params) => serde_json::to_value(params),
             Params::ExtractFrozen(params) => serde_json::to_value(params),
             Params::GradientBoosting(params) => serde_json::to_value(params),

@@ -40,6 +40,7 @@ pub fn run(task: &Task, report: Report<'_>) -> Result<Outcome, StageError> {
         Params::IsolateFrozen(params) => frozen::isolate(params, task),
         Params::ExtractFrozen(params) => frozen::run(params, task, report),
         Params::Preprocess(_)
+        | Params::DecodePictures(_)
         | Params::GradientBoosting(_)
         | Params::Linear(_)
         | Params::Knn(_)

@@ -359,7 +359,9 @@ fn folds_and_seeds_share_what_a_frozen_part_gives() {
     let session = pets();
     let drawn = FOLDS.replace("path = \"conv.safetensors\"\ndraw = \"output\"", "seed = 3");
     session.write("drawn.toml", &drawn);
-    run(&session, "drawn.toml --only base");
+    let first = run(&session, "drawn.toml --only base");
+    assert_eq!(ran(&first)[..2], ["pictures.decoded", "pictures@seed=7@fold=0"]);
+    assert_eq!(ran(&first).len(), 9);
     assert_eq!(session.call("get drawn.toml base@seed=7@fold=0 drawn").code, Some(0));
     fs::copy(session.path("drawn/weights.safetensors"), session.path("conv.safetensors")).unwrap();
     session.write("hoisted.toml", FOLDS);

@@ -1,7 +1,7 @@
 //! Pictures from a folder to predictions, and the sheets on the way.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::session::Session;
 
@@ -132,4 +132,49 @@ fn a_broken_picture_stops_its_stage() {
         "{said}"
     );
     assert!(said.contains("on-error = \"skip\""), "{said}");
+}
+
+#[test]
+fn stages_that_read_the_same_pictures_decode_them_once() {
+    let session = session();
+    session.write("pets/dog/broken.jpg", "no picture");
+    let halves = r#"
+[data.halves]
+path = "pets"
+format = "pictures"
+on-error = "skip"
+split = { train = 0.5, test = 0.5 }
+
+[stages.halves]
+kind = "preprocess"
+data = "halves"
+columns.image = [{ resize = 20 }, { center-crop = 16 }, "rgb", { normalise = "imagenet" }]
+"#;
+    session.write("shared.toml", &format!("{RECIPE}{halves}"));
+    assert_eq!(session.call("run recipe.toml --only views").code, Some(0));
+    let run = session.call("run shared.toml --only views --only halves");
+    assert_eq!(run.code, Some(0), "{}", run.stderr);
+    assert!(run.stdout.contains("views.decoded  ran"), "{}", run.stdout);
+    for (recipe, folder) in [("recipe.toml", "alone"), ("shared.toml", "shared")] {
+        assert_eq!(session.call(&format!("get {recipe} views {folder}")).code, Some(0));
+    }
+    let files = |folder: &str| {
+        let mut files: Vec<_> =
+            fs::read_dir(session.path(folder)).unwrap().map(|file| file.unwrap().path()).collect();
+        files.sort();
+        let read = |path: &PathBuf| (path.file_name().unwrap().to_owned(), fs::read(path).unwrap());
+        files.iter().map(read).collect::<Vec<_>>()
+    };
+    let shared = files("shared/dataset");
+    assert!(shared.iter().any(|(name, _)| name == "broken.csv"));
+    assert!(shared == files("alone/dataset"));
+    // Another chain, or other rows, are other pictures.
+    for (from, to) in [
+        ("resize = 20", "resize = 24"),
+        ("split = {", "where = [{ column = \"label\", one-of = [\"cat\"] }]\nsplit = {"),
+    ] {
+        session.write("shared.toml", &format!("{RECIPE}{}", halves.replace(from, to)));
+        let plan = session.call("plan shared.toml").stdout;
+        assert!(plan.contains("halves") && !plan.contains("decoded"), "{plan}");
+    }
 }
