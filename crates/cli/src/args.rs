@@ -3,11 +3,19 @@
 
 use std::path::PathBuf;
 
+use clap::builder::{OsStringValueParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 /// Transfer learning as one recipe: runs what changed, takes the rest from the store.
 #[derive(Debug, Parser)]
-#[command(name = "pipeline", version, max_term_width = 100, disable_help_subcommand = true)]
+#[command(
+    name = "pipeline",
+    version,
+    max_term_width = 100,
+    disable_help_subcommand = true,
+    after_help = "Exit codes: 0 done, 2 a mistake in the recipe or the arguments, 3 in the environment, 4 in a stage, \
+                  70 in this program, 130 interrupted"
+)]
 pub(crate) struct Cli {
     #[command(subcommand)]
     pub(crate) command: Command,
@@ -26,7 +34,8 @@ pub(crate) struct Global {
         value_name = "DIR",
         env = "PIPELINE_STORE",
         hide_env_values = true,
-        default_value = ".pipeline"
+        default_value = STORE,
+        value_parser = folder(STORE)
     )]
     pub(crate) store: PathBuf,
     /// Where to look for data files after the recipe's own folder; may be repeated
@@ -36,7 +45,8 @@ pub(crate) struct Global {
         value_name = "DIR",
         env = "PIPELINE_DATA",
         hide_env_values = true,
-        value_delimiter = ':'
+        value_delimiter = ':',
+        value_parser = folder("")
     )]
     pub(crate) data_dir: Vec<PathBuf>,
     /// Overrides a value of the recipe, such as `stages.base.epochs=2`; may be repeated
@@ -60,6 +70,14 @@ pub(crate) struct Global {
     /// Logs to standard error; twice for more. PIPELINE_LOG takes a filter such as `exec=debug`
     #[arg(short, long, global = true, action = clap::ArgAction::Count)]
     pub(crate) verbose: u8,
+}
+
+/// The store where none is named.
+const STORE: &str = ".pipeline";
+
+/// A folder's name; a variable of the environment may be empty, which is as good as none.
+fn folder(none: &'static str) -> impl TypedValueParser<Value = PathBuf> {
+    OsStringValueParser::new().map(|name| if name.is_empty() { none.into() } else { name.into() })
 }
 
 /// When to use colours.

@@ -78,7 +78,7 @@ impl Context {
     pub(crate) fn workers(&self) -> Workers {
         Workers {
             on_networks: worker(),
-            on_rows: env::current_exe().unwrap_or_else(|_| "pipeline".into()),
+            on_rows: own(),
             device: self.global.device.clone(),
             threads: self.global.threads.map_or_else(processors, usize::from),
             log: log_filter(&self.global),
@@ -132,10 +132,21 @@ fn processors() -> usize {
     thread::available_parallelism().map_or(1, usize::from)
 }
 
+/// This program, which runs stages on rows. Where the system knows a running program whatever became of its file, it is
+/// named so: a build that replaces the file while it runs does no harm.
+fn own() -> PathBuf {
+    let running = PathBuf::from("/proc/self/exe");
+    if running.exists() { running } else { env::current_exe().unwrap_or_else(|_| "pipeline".into()) }
+}
+
 /// The program that runs stages on networks: named in the environment, else beside this one.
 fn worker() -> PathBuf {
-    if let Some(path) = env::var_os("PIPELINE_WORKER").filter(|path| !path.is_empty()) {
-        return path.into();
+    if let Some(named) = env::var_os("PIPELINE_WORKER").filter(|path| !path.is_empty()) {
+        let named = PathBuf::from(named);
+        let is_bare = named.components().count() == 1 && !named.is_file();
+        let folders = env::var_os("PATH").filter(|_| is_bare).unwrap_or_default();
+        let found = env::split_paths(&folders).map(|folder| folder.join(&named)).find(|path| path.is_file());
+        return found.unwrap_or_else(|| std::path::absolute(&named).unwrap_or(named));
     }
     let name = format!("pipeline-worker{}", env::consts::EXE_SUFFIX);
     env::current_exe().ok().and_then(|path| Some(path.parent()?.join(&name))).unwrap_or_else(|| name.into())

@@ -6,16 +6,13 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use data::{Format, LabelKind, Source};
+use data::{LabelKind, Source};
 use network::nearest;
 use plan::Plan;
 use stages::{Context, Fact, Params, Predict, Preprocess, SourceFact};
 
 use crate::compile::{Compiled, Facts, inputs, planned};
 use crate::sources;
-
-/// The column of a folder of pictures that its folders say.
-const LABEL: &str = "label";
 
 /// Why there is no prediction on a new file.
 #[derive(Debug, thiserror::Error)]
@@ -149,14 +146,14 @@ impl Rewrite<'_> {
         }
         let data = self.source(stage, preprocess)?;
         let mut rename = preprocess.rename.clone();
-        // Folders of new pictures need not be classes: whatever they are called, it is no label.
+        // Nobody asks for the label: folders of new pictures need not be classes, and where a table has its column, what
+        // stands there may be empty or a class of its own.
         let source = self.sources.iter().find(|(name, _)| *name == data).map(|(_, fact)| fact);
-        let labelled = |fact: &&SourceFact| {
-            fact.source.format == Some(Format::Pictures)
-                && fact.columns.iter().flatten().any(|column| column == LABEL)
-        };
-        if source.filter(labelled).is_some() {
-            rename.insert(LABEL.to_owned(), self.renamed(LABEL));
+        let has = source.iter().flat_map(|fact| fact.columns.iter().flatten());
+        let labels: Vec<&String> =
+            has.filter(|column| self.is_only_label(stage, rename.get(*column).unwrap_or(column))).collect();
+        for column in labels {
+            rename.insert(column.clone(), self.renamed(column));
         }
         let encoded = Preprocess {
             data,
@@ -174,6 +171,18 @@ impl Rewrite<'_> {
         self.params.insert(name.clone(), Params::Preprocess(encoded));
         self.new.push(name.clone());
         Ok(name)
+    }
+
+    /// Whether a column of `stage` is a label's and nothing else.
+    fn is_only_label(&self, stage: &str, column: &String) -> bool {
+        let facts = self.compiled.facts.get(stage).into_iter().flatten();
+        facts.into_iter().any(|(_, fact)| match fact {
+            Fact::Transform(fact) => {
+                !fact.columns.contains_key(column)
+                    && fact.labels.values().any(|label| label.columns.contains(column))
+            }
+            _ => false,
+        })
     }
 
     /// The file as the source that `stage` encodes, without its split, and with every column that is needed.

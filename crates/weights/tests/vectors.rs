@@ -60,6 +60,15 @@ fn a_word_may_hold_spaces() {
 }
 
 #[test]
+fn a_byte_order_mark_is_no_part_of_a_word() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("vectors");
+    fs::write(&path, "\u{feff}a 1 2\nb 3 4\n").unwrap();
+    let found = WordVectors::read(&path, &["a", "b"], &Limits::default()).unwrap();
+    assert_eq!(found.values, [1.0, 2.0, 3.0, 4.0]);
+}
+
+#[test]
 fn unseen_words_are_made_of_their_ngrams() {
     let reference = reference();
     let asked = texts(&reference["asked"]);
@@ -84,6 +93,12 @@ fn what_is_wrong_is_said() {
     };
     for (bytes, message) in [
         ("a 1 2\nb 1\n", "the file is damaged: line 2 has 1 numbers, and the first line has 2"),
+        ("a 1 2\nb 1 2 3\n", "the file is damaged: line 2 has 3 numbers, and the first line has 2"),
+        ("2 2\na 1 2\nb x 1 2 3 4\n", "the file is damaged: line 3 has 4 numbers, and the header says 2"),
+        (
+            "99999999999999999999 2\na 1 2\n",
+            "the file is damaged: the header says 18446744073709551615 words, and there are 1",
+        ),
         ("a 1 2\nb 1 x\n", "the file is damaged: line 2: `x` is no number"),
         ("a 1 2\nb 1 nan\n", "the file is damaged: line 2: `nan` is no number"),
         ("2 3\na 1 2\nb 1 2\n", "the file is damaged: the header says 3 numbers a word, and line 2 has 2"),

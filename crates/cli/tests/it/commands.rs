@@ -71,9 +71,16 @@ fn the_starter_recipe_from_run_to_prediction() {
     let written = session.call("predict recipe.toml scores --input new.csv --output out.csv");
     assert_eq!((written.code, written.stdout.as_str()), (Some(0), ""));
     assert_eq!(fs::read_to_string(session.path("out.csv")).unwrap(), printed.stdout);
+    // What stands in the label's column is nobody's business.
+    session.write(
+        "labelled.csv",
+        "review,label\n\"The room was lovely, the staff was great.\",\nThe bed was broken and dirty.,perhaps\n",
+    );
+    let labelled = session.call("predict recipe.toml scores --input labelled.csv");
+    assert_eq!((labelled.stdout, labelled.code), (printed.stdout, Some(0)), "{}", labelled.stderr);
 
     let runs: Value = serde_json::from_str(&session.call("runs --json").stdout).unwrap();
-    assert_eq!(runs.as_array().unwrap().len(), 6);
+    assert_eq!(runs.as_array().unwrap().len(), 7);
     assert_snapshot!("verify", session.transcript("cache verify"));
     assert_eq!(session.call("cache du").code, Some(0));
 }

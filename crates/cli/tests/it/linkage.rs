@@ -85,3 +85,26 @@ fn stages_without_networks_need_no_worker() {
     assert_eq!(answer.code, Some(0), "{}", answer.stderr);
     assert_eq!(session.metrics("test")["accuracy"], 1.0);
 }
+
+#[test]
+fn variables_that_are_empty_say_nothing() {
+    let session = Session::started();
+    let mut command = session.command("check recipe.toml");
+    command.env("PIPELINE_DATA", ":").env("PIPELINE_STORE", "").env("PIPELINE_WORKER", "");
+    let answer = session.answer(command.output().unwrap());
+    assert_eq!(answer.code, Some(0), "{}", answer.stderr);
+    let mut command = session.command("run recipe.toml --only tokens");
+    command.env("PIPELINE_DATA", "").env("PIPELINE_STORE", "");
+    assert_eq!(session.answer(command.output().unwrap()).code, Some(0));
+    assert!(session.path(".pipeline").is_dir());
+}
+
+#[test]
+fn the_worker_is_found_where_programs_are() {
+    let session = Session::started();
+    let folder = Path::new(env!("CARGO_BIN_EXE_pipeline-worker")).parent().unwrap();
+    let mut command = session.command("plan recipe.toml");
+    command.env("PIPELINE_WORKER", "pipeline-worker").env("PATH", folder);
+    let answer = session.answer(command.output().unwrap());
+    assert_eq!(answer.code, Some(0), "{}", answer.stderr);
+}

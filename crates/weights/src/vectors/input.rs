@@ -8,6 +8,9 @@ use flate2::bufread::MultiGzDecoder;
 /// Bytes that are held at a time.
 const BUFFER: usize = 1 << 20;
 
+/// What some editors put before text in UTF-8.
+const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
+
 /// The stream.
 pub(super) enum Input {
     Plain(BufReader<File>),
@@ -20,10 +23,14 @@ impl Input {
         let length = read_most(&mut file, &mut start)?;
         file.seek(SeekFrom::Start(0))?;
         let plain = BufReader::with_capacity(BUFFER, file);
-        Ok(match &start[..length] {
+        let mut input = match &start[..length] {
             [0x1f, 0x8b] => Self::Gzip(BufReader::with_capacity(BUFFER, MultiGzDecoder::new(plain))),
             _ => Self::Plain(plain),
-        })
+        };
+        if input.reader().fill_buf()?.starts_with(BYTE_ORDER_MARK) {
+            input.reader().consume(BYTE_ORDER_MARK.len());
+        }
+        Ok(input)
     }
 
     fn reader(&mut self) -> &mut dyn BufRead {

@@ -11,7 +11,12 @@ pub(super) fn header(bytes: &[u8]) -> Option<Header> {
     let end = bytes.iter().position(|&byte| byte == b'\n')?;
     let line = std::str::from_utf8(&bytes[..end]).ok()?;
     let mut fields = line.split_ascii_whitespace();
-    let (words, width) = (fields.next()?.parse().ok()?, fields.next()?.parse().ok()?);
+    // A number too large to be one is wrong as a header, and no word.
+    let count = |field: &str| match field.bytes().all(|byte| byte.is_ascii_digit()) {
+        true => Some(field.parse().unwrap_or(usize::MAX)),
+        false => None,
+    };
+    let (words, width) = (count(fields.next()?)?, count(fields.next()?)?);
     fields.next().is_none().then_some(Header { words, width, length: end + 1 })
 }
 
@@ -41,13 +46,18 @@ pub(super) fn read(input: &mut Input, header: Option<&Header>, table: &mut Table
             table.start(format, wide)?;
             checked = true;
         }
-        if separators < wide {
+        let (word, numbers) = split(bytes, separators.saturating_sub(wide));
+        // Words hold spaces, but none known ends in a number after one: the line has too many.
+        let more =
+            word.rsplit(|byte| is_separator(*byte)).take_while(|piece| number(piece).is_some()).count();
+        let more = if separators > wide { more } else { 0 };
+        if separators < wide || more > 0 {
+            let separators = separators.min(wide + more);
             let first = if header.is_some() { "the header says" } else { "the first line has" };
             let message = format!("line {line} has {separators} numbers, and {first} {wide}");
             return Err(Reason::damaged(message));
         }
         table.found.words += 1;
-        let (word, numbers) = split(bytes, separators - wide);
         if let Some(place) = table.place(word) {
             let row = table.row(place, Hit::Word);
             for (value, field) in row.iter_mut().zip(numbers.split(|byte| is_separator(*byte))) {
