@@ -79,6 +79,7 @@ impl Context {
         Workers {
             on_networks: worker(),
             on_rows: own(),
+            hint: workers_hint(),
             device: self.global.device.clone(),
             threads: self.global.threads.map_or_else(processors, usize::from),
             log: log_filter(&self.global),
@@ -130,6 +131,14 @@ pub(crate) fn selected_one(plan: &Plan, name: &str) -> Result<String> {
 
 fn processors() -> usize {
     thread::available_parallelism().map_or(1, usize::from)
+}
+
+/// What helps where a worker cannot be started.
+pub(crate) fn workers_hint() -> &'static str {
+    match env::var_os("PIPELINE_WORKER").is_some_and(|path| !path.is_empty()) {
+        true => "PIPELINE_WORKER names it: name another one, or none",
+        false => "build it with `cargo build --release`, or name it in PIPELINE_WORKER",
+    }
 }
 
 /// This program, which runs stages on rows. Where the system knows a running program whatever became of its file, it is

@@ -4,6 +4,8 @@ use std::io;
 
 use plan::{Blame, StageError};
 
+use crate::context::workers_hint;
+
 /// Shorthand for what commands return.
 pub(crate) type Result<T = ()> = std::result::Result<T, Failure>;
 
@@ -91,14 +93,7 @@ impl From<exec::Error> for Failure {
     fn from(error: exec::Error) -> Self {
         match error {
             exec::Error::Store(error) => error.into(),
-            other => {
-                let named = std::env::var_os("PIPELINE_WORKER").is_some_and(|path| !path.is_empty());
-                let hint = match named {
-                    true => "PIPELINE_WORKER names it: name another one, or none",
-                    false => "build it with `cargo build --release`, or name it in PIPELINE_WORKER",
-                };
-                Failure::new(Blame::Environment, chain(&other)).hint(hint)
-            }
+            other => Failure::new(Blame::Environment, chain(&other)).hint(workers_hint()),
         }
     }
 }

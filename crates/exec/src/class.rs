@@ -36,8 +36,17 @@ struct Known {
     class: String,
 }
 
-/// The numerics class of a worker on a device.
+/// The numerics class of a worker on a device. Where the worker cannot be asked, it is the class that the store heard of
+/// last for such a device: results are still found, and a stage that must run fails with the worker's own error.
 pub(crate) fn numerics_class(store: &Store, workers: &Workers) -> Result<String> {
+    asked(store, workers).or_else(|error| {
+        let class = last_known(store, &workers.device).ok_or(error)?;
+        tracing::warn!(class, "the worker does not tell its numerics class; the store's last one is used");
+        Ok(class)
+    })
+}
+
+fn asked(store: &Store, workers: &Workers) -> Result<String> {
     let question = question(workers)?;
     let folder = store.root().join("class");
     let file = folder.join(format!("{}.json", digest(&question)?.short()));
@@ -51,6 +60,16 @@ pub(crate) fn numerics_class(store: &Store, workers: &Workers) -> Result<String>
         tracing::debug!(%error, "the numerics class was not remembered");
     }
     Ok(class)
+}
+
+fn last_known(store: &Store, device: &str) -> Option<String> {
+    let files = fs::read_dir(store.root().join("class")).ok()?.flatten();
+    let known = files.filter_map(|file| {
+        let known: Known = serde_json::from_slice(&fs::read(file.path()).ok()?).ok()?;
+        (known.question.device == device)
+            .then(|| (file.metadata().and_then(|meta| meta.modified()).ok(), known.class))
+    });
+    known.max().map(|(_, class)| class)
 }
 
 fn question(workers: &Workers) -> Result<Question> {

@@ -12,14 +12,14 @@ use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::time::{Duration, Instant};
 
-use plan::{FromWorker, Plan, Stage, StageError};
+use plan::{Blame, FromWorker, Plan, Stage, StageError};
 use store::{Digest, ResultRecord, RunLog, RunOutcome, RunSummary, Store};
 
 use crate::class::numerics_class;
-use crate::error::{Result, chain, from_store};
+use crate::error::{Error, Result, chain, from_store};
 use crate::event::{Event, What};
 use crate::identity::{Identity, Key, Outputs};
-use crate::options::Options;
+use crate::options::{Options, Workers};
 use crate::process::Worker;
 use crate::summary::{End, StageReport, Summary};
 use crate::task::{self, Job};
@@ -75,7 +75,7 @@ impl State {
 /// Runs a plan. Stages that fail are in the summary; only what keeps the whole run from starting is an error.
 ///
 /// # Errors
-/// When the store cannot record the run, or a numeric stage is planned and the worker does not work.
+/// When the store cannot record the run.
 pub fn run(
     plan: &Plan,
     store: &Store,
@@ -84,7 +84,11 @@ pub fn run(
 ) -> Result<Summary> {
     let begun = Instant::now();
     let numeric = plan.stages().any(|stage| stage.numeric);
-    let class = if numeric { Some(numerics_class(store, &options.workers)?) } else { None };
+    let class = numeric.then(|| numerics_class(store, &options.workers)).transpose();
+    let (class, no_class) = match class {
+        Ok(class) => (class, None),
+        Err(error) => (None, Some(unstarted(&error, &options.workers))),
+    };
     let log = store.begin_run(options.info.clone())?;
     let (sender, inbox) = channel();
     let stages: Vec<&Stage> = plan.stages().collect();
@@ -96,6 +100,7 @@ pub fn run(
         states: stages.iter().map(|_| State::Pending).collect(),
         stages,
         identity: Identity::new(plan, store, class),
+        no_class,
         workers: BTreeMap::new(),
         started: 0,
         inbox,
@@ -132,6 +137,11 @@ pub fn run(
     Ok(summary)
 }
 
+/// Why a stage has no worker.
+pub(crate) fn unstarted(error: &Error, workers: &Workers) -> StageError {
+    StageError::new(Blame::Environment, chain(error)).hint(workers.hint)
+}
+
 struct Engine<'a> {
     plan: &'a Plan,
     store: &'a Store,
@@ -141,6 +151,8 @@ struct Engine<'a> {
     index: BTreeMap<&'a str, usize>,
     states: Vec<State>,
     identity: Identity<'a>,
+    /// Why numeric stages have no keys.
+    no_class: Option<StageError>,
     workers: BTreeMap<usize, Worker>,
     /// Workers started so far.
     started: usize,
@@ -219,6 +231,10 @@ impl Engine<'_> {
         let stage = self.stages[number];
         if let Some(because) = self.broken_input(stage) {
             self.skip(number, because);
+            return true;
+        }
+        if let Some(error) = self.no_class.clone().filter(|_| stage.numeric) {
+            self.fail(number, error);
             return true;
         }
         let key = match self.identity.key(stage, |name| self.outputs(name)) {

@@ -13,6 +13,8 @@ pub struct Workers {
     pub on_networks: PathBuf,
     /// The program that runs all other stages.
     pub on_rows: PathBuf,
+    /// What helps where one of them cannot be started.
+    pub hint: &'static str,
     /// `auto`, `cpu`, `cuda` or `cuda:N`.
     pub device: String,
     /// Threads of all running stages together.

@@ -6,8 +6,8 @@ use std::time::Instant;
 use plan::{Blame, Stage, StageError, Task, TaskInput, ToWorker};
 use store::KeyLock;
 
-use super::{Engine, State};
-use crate::error::{chain, from_store};
+use super::{Engine, State, unstarted};
+use crate::error::from_store;
 use crate::event::What;
 use crate::identity::{Key, changes};
 use crate::process::Worker;
@@ -141,7 +141,7 @@ impl Engine<'_> {
                 }
                 let id = self.started;
                 let worker = Worker::start(id, program, workers, threads, self.sender.clone())
-                    .map_err(|error| StageError::new(Blame::Environment, chain(&error)))?;
+                    .map_err(|error| unstarted(&error, workers))?;
                 self.started += 1;
                 self.workers.insert(id, worker);
                 id

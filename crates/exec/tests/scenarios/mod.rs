@@ -124,7 +124,14 @@ impl Bench {
 
 fn workers() -> Workers {
     let program = std::env::current_exe().unwrap();
-    Workers { on_networks: program.clone(), on_rows: program, device: "cpu".into(), threads: 2, log: None }
+    Workers {
+        on_networks: program.clone(),
+        on_rows: program,
+        hint: "build it",
+        device: "cpu".into(),
+        threads: 2,
+        log: None,
+    }
 }
 
 fn options(jobs: usize, force: Force, stop: &AtomicBool) -> Options<'_> {
@@ -521,8 +528,17 @@ fn a_missing_worker_is_an_error() {
     assert!(error.message.starts_with("cannot start the worker `"), "{error}");
     options.workers.on_networks = bench.path("nothing-here");
     stage.numeric = true;
-    let refused = exec::run(&bench.plan(vec![stage]), &bench.store(), &options, &mut |_| {});
-    assert!(matches!(refused, Err(exec::Error::Start { .. })));
+    let plan = bench.plan(vec![stage]);
+    let summary = exec::run(&plan, &bench.store(), &options, &mut |_| {}).unwrap();
+    let error = self::error(&summary, "a");
+    assert!(error.message.starts_with("cannot start the worker `"), "{error}");
+    assert_eq!((error.blame, error.hint.as_deref()), (Blame::Environment, Some("build it")));
+    // What a worker once made is found without one.
+    assert_eq!(bench.run(&plan).0.ran(), 1);
+    let summary = exec::run(&plan, &bench.store(), &options, &mut |_| {}).unwrap();
+    assert_eq!((summary.hits(), &summary.error), (1, &None));
+    let explained = exec::explain(&plan, &bench.store(), &options.workers).unwrap();
+    assert_eq!(explained[0].verdict, Verdict::Hit);
 }
 
 fn stages_on_networks_have_their_own_program() {
