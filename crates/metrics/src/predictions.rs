@@ -202,7 +202,7 @@ impl<'a> Classes<'a> {
 
 impl<'a> MultiLabel<'a> {
     /// Logits `[rows, width]`, row-major, beside whether a row has a label.
-    pub fn new(logits: &'a [f32], width: usize, truth: impl Into<Cow<'a, [bool]>>) -> Self {
+    pub fn new(logits: impl Into<Cow<'a, [f32]>>, width: usize, truth: impl Into<Cow<'a, [bool]>>) -> Self {
         MultiLabel { logits: logits.into(), width: width.max(1), truth: truth.into() }
     }
 

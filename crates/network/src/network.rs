@@ -30,6 +30,10 @@ pub struct Network {
     /// Full names of the parameters that training leaves as they are.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub frozen: BTreeSet<String>,
+    /// What the classes are called that the only output tells, in the order of its units, where it is not a label that
+    /// says so: those of a pretrained head.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub classes: Vec<String>,
 }
 
 /// A name that a network does not have.
@@ -54,7 +58,8 @@ impl Network {
                 named.filter(|name| *name == INPUT).for_each(|name| name.clone_from(only));
             }
         }
-        Network { inputs, layers, output: None, outputs: BTreeMap::new(), frozen: BTreeSet::new() }
+        let (outputs, frozen) = (BTreeMap::new(), BTreeSet::new());
+        Network { inputs, layers, output: None, outputs, frozen, classes: vec![] }
     }
 
     /// The primitive nodes that the declaration means.
@@ -104,6 +109,7 @@ impl Network {
             output: Some(name),
             outputs: BTreeMap::new(),
             frozen: self.frozen.iter().filter(|name| params.contains(name.as_str())).cloned().collect(),
+            classes: vec![],
         })
     }
 

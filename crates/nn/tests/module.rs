@@ -21,6 +21,7 @@ fn network() -> Network {
         output: None,
         outputs: Default::default(),
         frozen: BTreeSet::new(),
+        classes: vec![],
     }
 }
 

@@ -29,7 +29,14 @@ fn tensors(value: &Value) -> BTreeMap<String, Tensor> {
 fn network(case: &Value) -> Network {
     let layers: Vec<Layer> = serde_json::from_value(case["layers"].clone()).unwrap();
     let inputs = BTreeMap::from([("text".to_owned(), Input::Sequence { vocabulary: Some(11) })]);
-    Network { inputs, layers, output: None, outputs: Default::default(), frozen: Default::default() }
+    Network {
+        inputs,
+        layers,
+        output: None,
+        outputs: Default::default(),
+        frozen: Default::default(),
+        classes: vec![],
+    }
 }
 
 /// The reference's batch, padded to `width` steps with any id.
@@ -126,6 +133,7 @@ fn empty_rows_give_zeros() {
             output: None,
             outputs: Default::default(),
             frozen: Default::default(),
+            classes: vec![],
         }
     };
     for pool in ["sequence-last", "mean-pool", "max-pool"] {

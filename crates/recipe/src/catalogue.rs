@@ -133,8 +133,9 @@ pub(crate) fn backbone() -> &'static Value {
                     "type": "string", "enum": blocks::backbones().collect::<Vec<_>>(),
                 },
                 "top": {
-                    "description": "Whether the backbone has its top, which makes classes of its features.",
-                    "type": "boolean", "default": true,
+                    "description": "Whether the backbone has its top, which makes classes of its features; of encoders of \
+                                    text `tokens` is one that makes classes of each token.",
+                    "anyOf": [{ "type": "boolean" }, { "type": "string", "enum": ["tokens"] }], "default": true,
                 },
                 "pool": {
                     "description": "Without a top: a global pool at the end of the backbone, called `pool`: of the mean or \

@@ -122,14 +122,14 @@ impl Checker<'_> {
         let seed = root.get("seed").and_then(|node| node.to_json().as_u64()).unwrap_or_default();
         self.diagnostics.extend(recipe.diagnostics);
         let declared = self.declared_sources();
-        let params = learnt(self.decoded_stages());
+        let mut params = learnt(self.decoded_stages());
         if !self.loaded.syntax.is_empty() {
             return None;
         }
         let mut sources = self.sources(declared, &params, seed);
         let references = self.references(&params);
         let order = references::order(&self.written_order(root), &references, self.diagnostics);
-        let mut facts = self.facts(&order, &params, &references, &sources);
+        let mut facts = self.facts(&order, &mut params, &references, &sources);
         if !self.diagnostics.is_empty() || !self.loaded.findings.is_empty() {
             return None;
         }
@@ -291,10 +291,11 @@ impl Checker<'_> {
         references
     }
 
+    /// What is known of each stage's outputs. What a stage of a folder learns of it there is put into its params.
     fn facts(
         &mut self,
         order: &[String],
-        params: &BTreeMap<String, Params>,
+        params: &mut BTreeMap<String, Params>,
         references: &BTreeMap<String, Vec<Reference>>,
         sources: &Sources,
     ) -> Facts {
@@ -315,10 +316,14 @@ impl Checker<'_> {
             let outputs = params[name].stage().check(&mut context);
             self.diagnostics.append(&mut context.diagnostics);
             self.warnings.append(&mut context.warnings);
-            if let (Params::LoadNetwork(load), Some(Outside::Weights(shapes))) =
+            if let (Params::LoadNetwork(load), Some(Outside::Weights { shapes, .. })) =
                 (&params[name], sources.outside.get(name))
             {
                 pretrained::check(name, load, &outputs, shapes, self.diagnostics);
+                if let Some(network) = network_of(&outputs) {
+                    let named = load.clone().naming(network);
+                    params.insert(name.clone(), Params::LoadNetwork(named));
+                }
             }
             facts.insert(name.clone(), outputs);
         }

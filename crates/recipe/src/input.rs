@@ -72,7 +72,7 @@ pub fn for_input(compiled: &Compiled, stage: &str, file: &Path) -> Result<Plan, 
     let (mut top, mut classes) = (None, None);
     let (model, evaluation) = match params {
         Params::Predict(predict) => {
-            (top, classes) = (predict.top, predict.classes);
+            (top, classes) = (predict.top, predict.classes.clone());
             (predict.model.clone(), predict.evaluation.clone())
         }
         Params::Evaluate(evaluate) if evaluate.threshold.is_none() && evaluate.calibrate.is_none() => {

@@ -18,7 +18,7 @@ use crate::tree::{Data, Node};
 
 use config::{Architecture, CONFIG};
 
-pub(crate) use config::weights_file;
+pub(crate) use config::{classes, weights_file};
 
 /// The share of a file's names and shapes that tells which network it is of.
 const LIKELY: f64 = 0.9;
@@ -65,15 +65,18 @@ pub(crate) fn declare(loaded: &mut Loaded, options: &Options) {
         let at = |data| Node { data, ..Node::string("", path.span.clone()) };
         let network = stage.entry("network".to_owned()).or_insert_with(|| at(Data::Table(BTreeMap::new())));
         match found {
-            Ok(Architecture { backbone, vars }) => {
+            Ok(Architecture { backbone, vars, of_tokens }) => {
                 let vars = vars.into_iter().map(|(name, value)| (name.to_owned(), at(value))).collect();
-                let found = [
+                let mut found = BTreeMap::from([
                     ("backbone".to_owned(), at(Data::String(backbone.to_owned()))),
                     ("with".to_owned(), at(Data::Table(vars))),
-                ];
+                ]);
+                if of_tokens {
+                    found.insert("top".to_owned(), at(Data::String("tokens".to_owned())));
+                }
                 if let Some(own) = network.table_mut() {
                     let said = std::mem::take(own);
-                    let both = at(Data::Table(found.into())).merge(at(Data::Table(said)));
+                    let both = at(Data::Table(found)).merge(at(Data::Table(said)));
                     network.data = both.data;
                 }
             }

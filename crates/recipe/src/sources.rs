@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use data::{Format, Source, Subwords};
 use network::Network;
 use plan::{Diagnostic, Place};
-use stages::{Imported, LabelFact, Outside, OutsidePath, Params, Preprocess, SourceFact};
+use stages::{Imported, LabelFact, LoadNetwork, Outside, OutsidePath, Params, Preprocess, SourceFact};
 use weights::WordVectors;
 
 use crate::compile::Options;
@@ -240,11 +240,18 @@ impl Search<'_> {
         let place = Place::stage(stage).join(OUTSIDE);
         let outside = match params {
             Params::Import(_) => import(&place, found).map(Outside::Network),
-            Params::LoadNetwork(load) => pretrained::shapes(&place, load, found).map(Outside::Weights),
+            Params::LoadNetwork(load) => self.weights(&place, load, found),
             Params::Preprocess(preprocess) => Ok(Outside::Tokenizers(tokenizers(stage, preprocess, &paths)?)),
             _ => vectors(&place, found).map(|width| Outside::Vectors { width }),
         };
         Ok((outside.map_err(|diagnostic| vec![diagnostic])?, paths))
+    }
+
+    /// What a `load-network` stage loads.
+    fn weights(&self, place: &Place, load: &LoadNetwork, file: &Path) -> Result<Outside, Diagnostic> {
+        let folder = load.path.as_deref().and_then(|path| self.folder(place, path));
+        let classes = folder.map(|folder| pretrained::classes(&folder)).unwrap_or_default();
+        Ok(Outside::Weights { shapes: pretrained::shapes(place, load, file)?, classes })
     }
 }
 

@@ -373,6 +373,16 @@ impl Validation {
         }
         // Alternatives by type: the first that fits, else all their types.
         let types: Vec<&str> = alternatives.iter().flat_map(|schema| types(schema.node)).collect();
+        // A word beside true and false.
+        if let (Data::String(text), true) = (&node.data, types.contains(&"boolean"))
+            && !words.is_empty()
+            && !words.contains(&text.as_str())
+        {
+            let known: Vec<&str> = words.iter().copied().chain(["true", "false"]).collect();
+            let hint = suggestion(text, &known, "there is");
+            self.report("unknown-value", place, format!("unknown value `{text}`")).hint = Some(hint);
+            return;
+        }
         // A number in quotes is no mistyped word.
         if let Some(number) = types.iter().copied().find(|name| matches!(*name, "integer" | "number"))
             && let Data::String(_) = node.data

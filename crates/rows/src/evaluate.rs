@@ -29,7 +29,7 @@ pub(crate) fn run(
     report: Report<'_>,
 ) -> Result<Outcome, StageError> {
     let part = |data: &Dataset| params.part.or_else(|| default_part(data));
-    let mut scored = score(task, networks, part)?;
+    let mut scored = score(task, networks, part, &[])?;
     if let Some(output) = &params.output {
         let name = scored.output(Some(output))?.output.clone();
         scored.outputs.retain(|said| said.output == name);

@@ -5,6 +5,7 @@
 //! nowhere else, and gives the same bytes whatever the number of threads.
 
 mod boosting;
+pub mod classes;
 mod cluster;
 mod compare;
 mod decoding;
@@ -31,7 +32,7 @@ use data::Dataset;
 use plan::{Blame, Outcome, Progress, StageError, Task};
 use stages::Params;
 
-use crate::scores::{Networks, Said};
+use crate::scores::{Networks, Told};
 
 /// Where a running task says how far it is.
 pub type Report<'a> = &'a mut dyn FnMut(Progress);
@@ -89,7 +90,7 @@ pub fn params(task: &Task) -> Result<Params, StageError> {
 struct NoNetworks;
 
 impl Networks for NoNetworks {
-    fn said(&self, task: &Task, _: &Dataset, _: &[u32]) -> Result<Vec<Said>, StageError> {
+    fn said(&self, task: &Task, _: &Dataset, _: &[u32]) -> Result<Vec<Told>, StageError> {
         Err(no_libtorch(task))
     }
 }

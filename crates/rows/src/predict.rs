@@ -2,7 +2,7 @@
 
 use metrics::TagSet;
 use plan::{ArtifactKind, Blame, Outcome, StageError, Task};
-use stages::Predict;
+use stages::{ClassNames, Predict};
 
 use crate::compare::Measured;
 use crate::files::{METRICS, Outputs, read_json, write_csv};
@@ -12,7 +12,8 @@ use crate::sheets::write_predictions;
 use crate::tagged;
 
 pub(crate) fn run(params: &Predict, task: &Task, networks: &dyn Networks) -> Result<Outcome, StageError> {
-    let mut scored = score(task, networks, |_| params.part)?;
+    let classes = params.classes.as_ref().map(ClassNames::names).unwrap_or_default();
+    let mut scored = score(task, networks, |_| params.part, &classes)?;
     if params.evaluation.is_some() {
         let measured = read_json::<Measured>(artifact(task, "evaluation")?, METRICS)?;
         let output = measured.output.as_deref();
@@ -23,14 +24,6 @@ pub(crate) fn run(params: &Predict, task: &Task, networks: &dyn Networks) -> Res
                 said.two_classes(&[])?;
             }
         }
-    }
-    if let (Some(names), Scores::Classes { width, .. }) = (params.classes, &scored.outputs[0].scores) {
-        let names = names.names();
-        if names.len() != *width {
-            let message = format!("`classes` names {} classes, and the model tells {width}", names.len());
-            return Err(StageError::new(Blame::Input, message).hint("remove `classes`"));
-        }
-        scored.outputs[0].classes = names;
     }
     let mut outputs = Outputs::new(task);
     let folder = outputs.port("predictions", ArtifactKind::Predictions, serde_json::json!({}))?;

@@ -103,7 +103,7 @@ fn labelled(
     output: Option<&str>,
     part: Part,
 ) -> Result<(Said, Vec<u32>), StageError> {
-    let mut scored = score(task, networks, |_| Some(part))?;
+    let mut scored = score(task, networks, |_| Some(part), &[])?;
     let name = scored.output(output)?.output.clone();
     let at = scored.outputs.iter().position(|said| said.output == name).unwrap_or(0);
     let said = scored.outputs.swap_remove(at);

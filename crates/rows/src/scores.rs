@@ -7,6 +7,7 @@ use metrics::{Classes, MultiLabel, Numbers, Predictions, TagSet, Tagging};
 use plan::{Artifact, ArtifactKind, Blame, StageError, Task};
 
 use crate::boosting;
+use crate::classes::{listed, places};
 use crate::inputs::{artifact, dataset};
 use crate::knn;
 use crate::linear;
@@ -22,16 +23,31 @@ pub(crate) struct Scored {
     pub(crate) outputs: Vec<Said>,
 }
 
-/// What one output says of rows.
-pub struct Said {
+/// What one output of a model tells of rows, in the model's own terms.
+pub struct Told {
+    /// The output's name; the only one is called "".
+    pub output: String,
+    /// The label that it speaks of.
+    pub label: String,
+    /// What it says.
+    pub scores: Scores,
+    /// Names of its classes or labels, in its own order; none where they are not known: a label's are then taken to be in
+    /// that order.
+    pub classes: Vec<String>,
+}
+
+/// What one output says of rows, in the terms of the data's label.
+pub(crate) struct Said {
     /// The output's name; the only one is called "".
     pub(crate) output: String,
     /// The label that it speaks of.
     pub(crate) label: String,
     /// What it says.
     pub(crate) scores: Scores,
-    /// Names of classes or labels.
+    /// Names of classes or labels: those of the data's label first, in their order, then what else the model tells.
     pub(crate) classes: Vec<String>,
+    /// A class of the label that the model does not tell; what it says is then under its own names.
+    foreign: Option<String>,
     /// How classes follow from logits.
     pub(crate) reading: Reading,
 }
@@ -77,6 +93,26 @@ impl Scores {
         }
     }
 
+    /// Puts the logits of each row into another order; those that it does not name stay behind the others.
+    fn arrange(&mut self, places: &[usize]) {
+        if places.is_sorted() {
+            return;
+        }
+        match self {
+            Scores::Numbers(_) => {}
+            // The logit is of the second of two classes.
+            Scores::Classes { width: 1, logits } => logits.iter_mut().for_each(|logit| *logit = -*logit),
+            Scores::Classes { width, logits }
+            | Scores::MultiLabel { width, logits }
+            | Scores::Tags { width, logits, .. } => {
+                for row in logits.chunks_exact_mut(*width) {
+                    let own = row.to_vec();
+                    row.iter_mut().zip(places).for_each(|(logit, place)| *logit = own[*place]);
+                }
+            }
+        }
+    }
+
     /// What they tell, in words.
     fn in_words(&self) -> &'static str {
         match self {
@@ -94,14 +130,16 @@ pub trait Networks {
     ///
     /// # Errors
     /// When the network does not fit the data, or cannot run.
-    fn said(&self, task: &Task, data: &Dataset, rows: &[u32]) -> Result<Vec<Said>, StageError>;
+    fn said(&self, task: &Task, data: &Dataset, rows: &[u32]) -> Result<Vec<Told>, StageError>;
 }
 
-/// Runs the model of a task over the wanted rows: those of `part`, else all.
+/// Runs the model of a task over the wanted rows: those of `part`, else all. `classes` are the names of those that its
+/// outputs tell, none where the model or the data says them.
 pub(crate) fn score(
     task: &Task,
     networks: &dyn Networks,
     part: impl Fn(&Dataset) -> Option<Part>,
+    classes: &[String],
 ) -> Result<Scored, StageError> {
     let model = artifact(task, "model")?;
     let data = dataset(artifact(task, "data")?)?;
@@ -115,8 +153,16 @@ pub(crate) fn score(
     let outputs = if model.kind == ArtifactKind::Network.name() {
         networks.said(task, &data, &rows)?
     } else {
-        vec![Said::of("", LABEL, head(model, &data, &rows, task)?, &data)?]
+        let scores = head(model, &data, &rows, task)?;
+        vec![Told { output: String::new(), label: LABEL.to_owned(), scores, classes: vec![] }]
     };
+    let said = |mut told: Told| {
+        if !classes.is_empty() {
+            told.classes = classes.to_vec();
+        }
+        Said::of(told, &data)
+    };
+    let outputs = outputs.into_iter().map(said).collect::<Result<_, _>>()?;
     Ok(Scored { data, rows, outputs })
 }
 
@@ -159,28 +205,46 @@ impl Said {
     /// What an output says of a label of the data.
     ///
     /// # Errors
-    /// When the label has more classes than are told.
-    pub fn of(output: &str, label: &str, scores: Scores, data: &Dataset) -> Result<Self, StageError> {
+    /// When the label has more classes than are told, or more are named.
+    fn of(told: Told, data: &Dataset) -> Result<Self, StageError> {
+        let Told { output, label, mut scores, classes: named } = told;
         let labels = data.description().all_labels();
-        let mut classes = labels.get(label).map_or_else(Vec::new, |label| label.classes.clone());
+        let mut classes = labels.get(label.as_str()).map_or_else(Vec::new, |label| label.classes.clone());
+        let mut foreign = None;
         if let Some(count) = scores.classes() {
-            if classes.is_empty() {
+            if named.len() > count {
+                let message = format!("the model tells {count} classes, and {} are named", named.len());
+                return Err(StageError::new(Blame::Input, message).hint("remove `classes`"));
+            }
+            if named.is_empty() && classes.is_empty() {
                 classes = (0..count).map(|class| class.to_string()).collect();
+            } else if let Some(places) = places(&named, &classes) {
+                scores.arrange(&places);
+                classes = places.iter().map(|place| named[*place].clone()).collect();
+            } else if !named.is_empty() {
+                foreign = classes.into_iter().find(|class| !named.contains(class));
+                classes = named;
             }
             if classes.len() > count {
                 let message = format!("the model tells {count} classes, and the data has {}", classes.len());
                 return Err(StageError::new(Blame::Input, message));
             }
         }
-        let (output, label) = (output.to_owned(), label.to_owned());
-        Ok(Said { output, label, scores, classes, reading: Reading::default() })
+        Ok(Said { output, label, scores, classes, foreign, reading: Reading::default() })
     }
 
     /// What is true of rows of the data.
     ///
     /// # Errors
-    /// When the data does not have the label.
+    /// When the data does not have the label, or the model does not tell all of its classes.
     pub(crate) fn truth(&self, data: &Dataset, rows: &[u32]) -> Result<Labels, StageError> {
+        if let Some(class) = &self.foreign {
+            let told = listed(&self.classes);
+            let message = format!("the label has a class `{class}`, and the network tells {told}");
+            let hint = "where only the names differ, say them in its `load-network` stage as the data does, in the same \
+                        order: classes = [...]; else train a head for this label: `finetune` with `replace`";
+            return Err(StageError::new(Blame::Input, message).hint(hint));
+        }
         data.label_batch(&self.label, rows).ok_or_else(|| {
             let message = match self.label.as_str() {
                 LABEL => "the data has no label to compare with".to_owned(),
@@ -254,9 +318,16 @@ impl Said {
                 let set = TagSet::new(&self.classes);
                 Ok(Predictions::Tags(Tagging::new(logits, *width, set, tags)))
             }
-            (Scores::MultiLabel { width, logits }, Labels::MultiLabel { flags, .. }) => {
+            (Scores::MultiLabel { width, logits }, Labels::MultiLabel { width: own, flags }) => {
+                if self.classes.len() < *width {
+                    let message = format!("the model tells {width} labels, and the data has {own}");
+                    return Err(StageError::new(Blame::Input, message));
+                }
                 let truth: Vec<bool> = flags.iter().map(|flag| *flag == 1).collect();
-                Ok(Predictions::MultiLabel(MultiLabel::new(logits, *width, truth)))
+                // The label's own stand first.
+                let logits: Vec<f32> =
+                    logits.chunks_exact(*width).flat_map(|row| &row[..*own]).copied().collect();
+                Ok(Predictions::MultiLabel(MultiLabel::new(logits, *own, truth)))
             }
             (scores, _) => {
                 let message = format!(

@@ -7,6 +7,7 @@ use network::{Network, nearest};
 use plan::{ArtifactKind, Diagnostic, Place, Segment, Variant};
 
 use crate::fact::{DatasetFact, Fact, FeaturesFact, HeadFact, LabelFact, NetworkFact};
+use crate::fit::Shapes;
 use crate::metric::Measure;
 use crate::rows::{RowSet, Rows};
 
@@ -66,8 +67,13 @@ pub enum Outside {
         /// Numbers in a vector.
         width: usize,
     },
-    /// Sizes of the tensors that `load-network` loads, by name.
-    Weights(BTreeMap<String, Vec<usize>>),
+    /// What `load-network` loads.
+    Weights {
+        /// Sizes of the tensors by name.
+        shapes: Shapes,
+        /// What the folder calls the classes of its own head; empty where it does not.
+        classes: Vec<String>,
+    },
     /// How many tokens each tokenizer of a `preprocess` has, by the place of its step.
     Tokenizers(BTreeMap<Place, usize>),
 }

@@ -117,8 +117,9 @@ impl Training {
 }
 
 /// The network as training makes it: outputs in their label's units where the loss learns standardised numbers, and
-/// without such units where it learns no numbers.
+/// without such units where it learns no numbers. Its classes are those of the label.
 pub fn in_units_of(mut network: Network, goals: &Goals) -> Network {
+    network.classes.clear();
     for (output, Goal { loss, .. }) in goals {
         network = match loss.target(1) {
             Target::Number if loss.standardizes() => network.label_scaled(output),

@@ -269,6 +269,7 @@ mod tests {
             output: None,
             outputs: BTreeMap::new(),
             frozen: ["output.bias".to_owned()].into(),
+            classes: vec![],
         };
         let training: Training = serde_json::from_value(training).unwrap();
         let moves =

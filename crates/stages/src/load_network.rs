@@ -8,7 +8,8 @@ use regex::Regex;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::check::{Context, column_hint};
+use crate::check::{Context, Outside, column_hint};
+use crate::class_names::{ClassNames, told};
 use crate::fact::{DatasetFact, Fact, NetworkFact};
 use crate::fit::{Fit, Shapes};
 use crate::freeze::last_line;
@@ -46,6 +47,12 @@ pub struct LoadNetwork {
     /// Tensors of the file whose name this regex is found in are left out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ignore: Option<String>,
+    /// What the classes are called that the network tells, in the order of its units: `["cat", "dog"]`, or `"imagenet"`. Of a
+    /// folder with a `config.json` its `id2label` says so, unless those are `LABEL_0`, `LABEL_1` and so on. Labels are
+    /// found by these names, or by the numbers of the classes from 0; without names a label's classes are taken to be in
+    /// the network's order.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub classes: Option<ClassNames>,
     /// The encoded rows whose columns the network reads; without, it reads one column of tokens where its first layer is an
     /// `embedding`, else one picture of three colours.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -79,7 +86,27 @@ impl LoadNetwork {
                 BTreeMap::from([(column.clone().unwrap_or_else(|| usual.to_owned()), input)])
             }
         };
-        Network::new(inputs, self.network.layers.clone())
+        let classes = self.classes.as_ref().map(ClassNames::names).unwrap_or_default();
+        Network { classes, ..Network::new(inputs, self.network.layers.clone()) }
+    }
+
+    /// The stage with its classes by name, where a folder's own names hold for `network`.
+    #[must_use]
+    pub fn naming(self, network: &Network) -> Self {
+        let found = Some(&network.classes).filter(|classes| !classes.is_empty());
+        Self { classes: self.classes.or_else(|| found.cloned().map(ClassNames::Listed)), ..self }
+    }
+
+    /// What the folder calls the classes of its own head, where that is what the network ends in.
+    fn found_classes(&self, network: &Network, graph: &Graph, context: &Context<'_>) -> Option<Vec<String>> {
+        let Some(Outside::Weights { shapes, classes }) = context.outside.get(context.stage) else {
+            return None;
+        };
+        let fit = self.fit(graph, shapes).ok()?;
+        let mut own = graph.nodes[graph.output].own_params().peekable();
+        own.peek()?;
+        let is_taken = own.all(|param| fit.taken.iter().any(|(name, _)| *name == param.name));
+        (is_taken && told(network) == Some(classes.len())).then(|| classes.clone())
     }
 
     /// How a file with tensors of these shapes fits the network.
@@ -90,6 +117,18 @@ impl LoadNetwork {
         let regex = |pattern: &Option<String>| pattern.as_deref().map(compiled).transpose();
         let (draw, ignore) = (regex(&self.draw)?, regex(&self.ignore)?);
         Ok(Fit::of(graph, tensors, draw.as_ref(), ignore.as_ref()))
+    }
+
+    /// The network with its classes by name, as the stage or the folder says; reports names that do not fit.
+    fn named(&self, mut network: Network, graph: Option<&Graph>, context: &mut Context<'_>) -> Network {
+        if let Some(names) = &self.classes {
+            if !names.check(&network, "the network", &context.place("classes"), context) {
+                network.classes.clear();
+            }
+        } else if let Some(found) = graph.and_then(|graph| self.found_classes(&network, graph, context)) {
+            network.classes = found;
+        }
+        network
     }
 
     fn check_patterns(&self, graph: Option<&Graph>, context: &mut Context<'_>) {
@@ -159,7 +198,7 @@ impl Stage for LoadNetwork {
         let graph = network.lower().ok();
         self.check_patterns(graph.as_ref(), context);
         check_units(&self.network.layers, graph.as_ref(), context);
-        let network = fits.then_some(network);
+        let network = fits.then(|| self.named(network, graph.as_ref(), context));
         vec![("network", Fact::Network(NetworkFact { network, goals: Goals::new(), fitted }))]
     }
 

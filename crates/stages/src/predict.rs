@@ -8,6 +8,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::check::Context;
+use crate::class_names::ClassNames;
 use crate::evaluate::{check_model, model_references};
 use crate::fact::Fact;
 use crate::table::{Params, Reference, Stage};
@@ -41,27 +42,10 @@ pub struct Predict {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1, max = 1000))]
     pub top: Option<usize>,
-    /// What the classes are called, where it is not the data that says so.
+    /// What the classes are called, in the order of the network's units, where neither the data nor the network says so:
+    /// `["cat", "dog"]`, or `"imagenet"`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub classes: Option<ClassNames>,
-}
-
-/// Names of classes that pretrained networks tell.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum ClassNames {
-    /// The 1000 classes of ImageNet's challenge of 2012 (Russakovsky et al., 2015), called as torchvision calls them.
-    Imagenet,
-}
-
-impl ClassNames {
-    /// The names in the order of the classes.
-    pub fn names(self) -> Vec<String> {
-        match self {
-            // torchvision 0.26, `torchvision.models._meta._IMAGENET_CATEGORIES`, one a line.
-            Self::Imagenet => include_str!("imagenet.txt").lines().map(str::to_owned).collect(),
-        }
-    }
 }
 
 impl Stage for Predict {
@@ -92,34 +76,10 @@ impl Stage for Predict {
 impl Predict {
     /// Reports names of classes that the model does not tell.
     fn check_classes(&self, context: &mut Context<'_>) {
-        let Some(names) = self.classes.map(ClassNames::names) else { return };
-        let graph = context.network(&self.model).and_then(|fact| fact.network?.lower().ok());
-        let units = graph.and_then(|graph| {
-            let (_, node) = *graph.results().first()?;
-            graph.nodes[node].signal.width().size()
-        });
-        if let Some(units) = units.filter(|units| *units != names.len()) {
-            let message =
-                format!("`classes` names {} classes, and `{}` tells {units}", names.len(), self.model);
-            let hint = "remove `classes`: the data's label names those that it was trained on";
-            context.report(Diagnostic::new("classes", context.place("classes"), message).hint(hint));
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::ClassNames;
-
-    #[test]
-    fn imagenet_has_its_classes_in_order() {
-        let names = ClassNames::Imagenet.names();
-        assert_eq!(names.len(), 1000);
-        // As in the challenge's synset list: n01440764, n02099601, n03063599, n15075141.
-        for (class, name) in
-            [(0, "tench"), (207, "golden retriever"), (504, "coffee mug"), (999, "toilet tissue")]
-        {
-            assert_eq!(names[class], name);
+        let network = context.network(&self.model).and_then(|fact| fact.network);
+        if let (Some(names), Some(network)) = (&self.classes, network) {
+            let place = context.place("classes");
+            names.check(&network, &format!("`{}`", self.model), &place, context);
         }
     }
 }

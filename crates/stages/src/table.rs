@@ -202,7 +202,8 @@ pub const KINDS: &[Declaration] = &[
     },
     Declaration {
         kind: "finetune",
-        version: 1,
+        // 2: a head that tells the label's classes starts in the label's order.
+        version: 2,
         summary: "trains a network on from its weights, perhaps with some layers replaced",
         draws: true,
         numeric: Numeric::Always,
@@ -366,7 +367,8 @@ pub const KINDS: &[Declaration] = &[
     },
     Declaration {
         kind: "evaluate",
-        version: 3,
+        // 4: classes are found by their names.
+        version: 4,
         summary: "measures a network or a head on rows that it has not seen",
         draws: true,
         numeric: Numeric::OfNetworks,
@@ -376,7 +378,8 @@ pub const KINDS: &[Declaration] = &[
     },
     Declaration {
         kind: "predict",
-        version: 2,
+        // 3: classes are found by their names.
+        version: 3,
         summary: "writes a score and a class for every row",
         draws: false,
         numeric: Numeric::OfNetworks,

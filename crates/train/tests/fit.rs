@@ -66,6 +66,7 @@ fn network(dataset: &Dataset) -> Network {
         output: None,
         outputs: Default::default(),
         frozen: Default::default(),
+        classes: vec![],
     }
 }
 

@@ -34,6 +34,7 @@ fn module() -> Module {
         output: None,
         outputs: Default::default(),
         frozen: ["dense.weight".to_owned()].into(),
+        classes: vec![],
     };
     let cosines = |from: usize, count: usize| {
         let values: Vec<f32> = (from..from + count).map(|at| (at as f64).cos() as f32).collect();
@@ -157,6 +158,7 @@ fn five_steps_of_whole_networks_match_pytorch() {
             output: None,
             outputs: Default::default(),
             frozen: Default::default(),
+            classes: vec![],
         };
         let module = Module::with_weights(&network, &tensors(&case["weights"]), Device::Cpu).unwrap();
         let mut optimizer = Optimizer::new(&settings, &module, 2).unwrap();

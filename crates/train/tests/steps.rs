@@ -64,6 +64,7 @@ fn network(batch_norm: bool) -> Network {
         output: None,
         outputs: Default::default(),
         frozen: Default::default(),
+        classes: vec![],
     }
 }
 

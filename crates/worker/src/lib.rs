@@ -1,5 +1,6 @@
 //! How each stage kind runs; the only crate that sees both wings. What needs no libtorch is in `rows`.
 
+mod classes;
 mod error;
 mod export;
 mod features;

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use data::{Dataset, LABEL, LabelKind};
 use plan::{Blame, StageError, Task};
 use rows::inputs::artifact;
-use rows::scores::{Networks, Said, Scores};
+use rows::scores::{Networks, Scores, Told};
 use stages::Target;
 use train::Predicted;
 
@@ -17,7 +17,7 @@ use crate::network::StoredNetwork;
 pub(crate) struct OnLibtorch;
 
 impl Networks for OnLibtorch {
-    fn said(&self, task: &Task, data: &Dataset, rows: &[u32]) -> Result<Vec<Said>, StageError> {
+    fn said(&self, task: &Task, data: &Dataset, rows: &[u32]) -> Result<Vec<Told>, StageError> {
         let stored = StoredNetwork::open(artifact(task, "model")?)?.reading(artifact(task, "data")?)?;
         let module = stored.module(torch::device(&task.device).or_stage()?)?;
         let given = frozen::stored(task, data)?;
@@ -42,7 +42,9 @@ impl Networks for OnLibtorch {
                 Target::MultiLabel => Scores::MultiLabel { width, logits: values },
                 Target::Binary | Target::Multiclass => Scores::Classes { width, logits: values },
             };
-            Said::of(&output, label, scores, data)
+            let classes = labels.get(label).map_or(&[][..], |label| &label.classes);
+            let classes = stored.told(&output, classes)?;
+            Ok(Told { label: label.to_owned(), output, scores, classes })
         };
         train::predict_all(&module, data, rows, given.as_ref()).or_stage()?.into_iter().map(said).collect()
     }

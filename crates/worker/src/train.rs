@@ -33,7 +33,7 @@ pub(crate) fn train(params: &Train, task: &Task, report: Report<'_>) -> Result<O
 pub(crate) fn finetune(params: &Finetune, task: &Task, report: Report<'_>) -> Result<Outcome, StageError> {
     let encoded = artifact(task, "data")?;
     let data = dataset(encoded)?;
-    let stored = StoredNetwork::open(artifact(task, "network")?)?.reading(encoded)?;
+    let stored = StoredNetwork::open(artifact(task, "network")?)?.reading(encoded)?.in_order_of(&data)?;
     let network = params.training.with_outputs(stored.network.replace(&params.replace));
     let goals = params.training.goals(&stored.goals, &labels(&data), &network);
     let network = in_units_of(sized(network, &goals, &data), &goals);

@@ -12,8 +12,8 @@ from seqeval.metrics import accuracy_score, f1_score, precision_score, recall_sc
 from transformers import BertConfig, BertForTokenClassification, BertTokenizerFast
 
 HERE = Path(__file__).with_name("tagging")
-# By their bytes, as the classes of a label are.
-TAGS = ["B-LOC", "B-PER", "I-LOC", "I-PER", "O"]
+# As models have them, which is not the order of a label: that sorts tags by their bytes.
+TAGS = ["O", "B-PER", "I-PER", "B-LOC", "I-LOC"]
 WORDS = "[PAD] [UNK] [CLS] [SEP] [MASK] . , ' u s anna omar ##r new york pa ##ris won un ##do ##able the in d cafe".split()
 TEXTS = ["Anna won in the U.S. .", "Omar in New York , undoable", "Parisr won the Café d'Anna 👍🏽", "the U.S.", "Omarr Anna"]
 

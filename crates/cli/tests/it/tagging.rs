@@ -154,7 +154,6 @@ columns.text = [{ tokenizer = { path = "tagging/vocab.txt", length = LENGTH } }]
 kind = "load-network"
 path = "tagging"
 data = "tokens"
-network = { top = false, layers = [{ name = "classifier", kind = "dense", units = 5 }] }
 
 [stages.result]
 kind = "evaluate"

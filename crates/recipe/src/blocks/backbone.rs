@@ -1,7 +1,8 @@
 //! `network.backbone`: known networks, declared in the language of recipes and shipped with the compiler.
 //!
 //! A family is a file of `backbones/`: `[blocks]` as in a recipe, `[vars]` that `with` may change, and `[backbones.NAME]`
-//! with `layers`, the `top` that makes classes of their output, and the `preprocessing` of the pictures that its published
+//! with `layers`, the `top` that makes classes of their output, of encoders of text `tokens` that make them of each token,
+//! and the `preprocessing` of the pictures that its published
 //! weights were trained on.
 
 use std::path::Path;
@@ -164,13 +165,24 @@ impl Unfolding<'_> {
             _ => vec![],
         };
         self.list(&elements(definition, "layers"), &inner, &mut names, &mut flat);
-        let topped = !matches!(network.get("top"), Some(Node { data: Data::Boolean(false), .. }));
-        match network.get("pool") {
-            _ if topped => self.list(&elements(definition, "top"), &inner, &mut names, &mut flat),
-            Some(pool) => flat.push(global(pool), Some("pool".to_owned()), inner.uses()),
-            None => {}
+        let top = match network.get("top").map(|top| (top, &top.data)) {
+            Some((_, Data::Boolean(false))) => None,
+            Some((top, Data::String(key))) => {
+                if definition.get(key).is_none() {
+                    let message = format!("`{name}` has no top that makes classes of each token");
+                    let diagnostic = Diagnostic::new("backbone-top", Place::default(), message);
+                    self.report(&top.span, scope, diagnostic.hint("top = true, or top = false"));
+                }
+                Some(key.as_str())
+            }
+            _ => Some("top"),
+        };
+        match (top, network.get("pool")) {
+            (Some(top), _) => self.list(&elements(definition, top), &inner, &mut names, &mut flat),
+            (None, Some(pool)) => flat.push(global(pool), Some("pool".to_owned()), inner.uses()),
+            (None, None) => {}
         }
-        if let Some(pool) = network.get("pool").filter(|_| topped) {
+        if let Some(pool) = network.get("pool").filter(|_| top.is_some()) {
             let diagnostic =
                 Diagnostic::new("backbone-pool", Place::default(), "the backbone pools in its top");
             self.report(&pool.span, scope, diagnostic.hint("leave its top out: top = false"));

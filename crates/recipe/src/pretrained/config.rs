@@ -1,6 +1,6 @@
 //! Folders of Hugging Face's `transformers`: the backbone that their `config.json` is of, and its sizes.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use network::nearest;
@@ -21,7 +21,12 @@ const WEIGHTS: [&str; 2] = ["model.safetensors", "pytorch_model.bin"];
 pub(crate) struct Architecture {
     pub(crate) backbone: &'static str,
     pub(crate) vars: BTreeMap<&'static str, Data>,
+    /// Whether its head makes classes of each token.
+    pub(crate) of_tokens: bool,
 }
+
+/// What the names of models end in whose head makes classes of each token.
+const OF_TOKENS: &str = "ForTokenClassification";
 
 /// What values of `model_type` mean.
 struct Family {
@@ -126,6 +131,19 @@ pub(crate) fn weights_file(folder: &Path) -> Result<PathBuf, String> {
     })
 }
 
+/// What the folder calls the classes that its head tells, in the order of its units; nothing where it says no names, or only
+/// those that `transformers` makes up of their numbers.
+pub(crate) fn classes(folder: &Path) -> Vec<String> {
+    let config = std::fs::read(folder.join(CONFIG)).ok();
+    let config = config.and_then(|text| serde_json::from_slice::<Value>(&text).ok()).unwrap_or_default();
+    let Some(named) = config["id2label"].as_object() else { return vec![] };
+    let names = (0..named.len()).map(|class| named.get(&class.to_string())?.as_str().map(str::to_owned));
+    let Some(names) = names.collect::<Option<Vec<String>>>() else { return vec![] };
+    let made_up = names.iter().enumerate().all(|(class, name)| *name == format!("LABEL_{class}"));
+    let distinct = names.iter().collect::<BTreeSet<_>>().len();
+    if made_up || distinct < names.len() { vec![] } else { names }
+}
+
 /// What the folder declares, where its weights have these `shapes`.
 ///
 /// # Errors
@@ -176,7 +194,9 @@ pub(crate) fn architecture(folder: &Path, shapes: Option<&Shapes>) -> Result<Arc
         let normalize = config.get("normalize").and_then(Value::as_bool).unwrap_or(true);
         vars.insert("normalize", Data::Boolean(normalize));
     }
-    Ok(Architecture { backbone: family.backbone, vars })
+    let named = config.get("architectures").and_then(|names| names.get(0)?.as_str());
+    let of_tokens = named.is_some_and(|named| named.ends_with(OF_TOKENS));
+    Ok(Architecture { backbone: family.backbone, vars, of_tokens })
 }
 
 impl Form {
