@@ -67,8 +67,8 @@ pub(crate) fn comparisons<'a>(
     Ok(tables)
 }
 
-/// The first rows of a CSV file; columns of numbers are aligned and shortened.
-pub(crate) fn table(path: &Path) -> Result<Table> {
+/// The first rows of a CSV file; columns of numbers are aligned and shortened. `named` says what a row of that name is called.
+pub(crate) fn table(path: &Path, named: impl Fn(&str) -> String) -> Result<Table> {
     let damaged = |error: csv::Error| {
         Failure::new(Blame::Environment, format!("cannot read `{}`: {error}", path.display()))
     };
@@ -78,7 +78,12 @@ pub(crate) fn table(path: &Path) -> Result<Table> {
     let mut more = 0;
     for record in reader.records() {
         let record = record.map_err(damaged)?;
-        if rows.len() < ROWS { rows.push(record.iter().map(cell).collect()) } else { more += 1 }
+        if rows.len() < ROWS {
+            let first = record.iter().take(1).map(|name| cell(&named(name)));
+            rows.push(first.chain(record.iter().skip(1).map(cell)).collect());
+        } else {
+            more += 1;
+        }
     }
     let numeric = |column: &usize| {
         rows.iter()

@@ -11,6 +11,7 @@ mod comparison;
 mod context;
 mod diff;
 mod failure;
+mod feature_names;
 mod fetched;
 mod figures;
 mod get;
@@ -141,7 +142,11 @@ pub(crate) fn log_filter(global: &Global) -> Option<String> {
 
 /// One line of JSON on standard output.
 pub(crate) fn print_json(value: &impl serde::Serialize) -> Result {
-    let mut out = io::stdout().lock();
+    write_json(io::stdout().lock(), value)
+}
+
+/// One line of JSON.
+pub(crate) fn write_json(mut out: impl io::Write, value: &impl serde::Serialize) -> Result {
     serde_json::to_writer(&mut out, value)?;
     Ok(writeln!(out)?)
 }

@@ -11,8 +11,8 @@ use crate::{render, words};
 
 /// A reader of events.
 pub(crate) enum Reporter {
-    /// One event a line on standard output.
-    Json,
+    /// One event a line on standard output, or on standard error where that has results.
+    Json { has_results: bool },
     /// Lines on standard error.
     Plain(Plain),
     /// A tree on standard error that is drawn again and again.
@@ -27,7 +27,7 @@ pub(crate) struct Plain {
 impl Reporter {
     pub(crate) fn new(context: &Context, plan: &Plan) -> Self {
         if context.json() {
-            return Reporter::Json;
+            return Reporter::Json { has_results: false };
         }
         // A log that is written to the terminal would tear the tree apart.
         let logs = crate::log_filter(&context.global).is_some();
@@ -44,10 +44,9 @@ impl Reporter {
 
     pub(crate) fn event(&mut self, event: &Event) {
         match self {
-            Reporter::Json => {
-                // A reader that went away must not stop the work.
-                let _ = crate::print_json(event);
-            }
+            // A reader that went away must not stop the work.
+            Reporter::Json { has_results: false } => drop(crate::print_json(event)),
+            Reporter::Json { has_results: true } => drop(crate::write_json(io::stderr().lock(), event)),
             Reporter::Plain(plain) => {
                 for (stage, line) in lines(&event.what) {
                     let width = plain.width;

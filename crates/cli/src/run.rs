@@ -34,7 +34,8 @@ pub(crate) fn run(context: &Context, mut args: Run) -> Result {
         Some(names) => Force::Stages(selected(&plan, names)?.into_iter().collect()),
     };
     let store = context.store()?;
-    let summary = execute(context, &plan, &store, &recipe, force)?;
+    let reporter = Reporter::new(context, &plan);
+    let summary = execute(context, &plan, &store, &recipe, force, reporter)?;
     let figures = figures::refresh(&store, &plan.name, &summary)?;
     if !context.json() {
         let mut text = table(&summary);
@@ -58,6 +59,7 @@ pub(crate) fn execute(
     store: &Store,
     recipe: &Path,
     force: Force,
+    mut reporter: Reporter,
 ) -> Result<Summary> {
     let handled = ctrlc::set_handler(|| {
         if STOP.swap(true, Ordering::Relaxed) {
@@ -65,7 +67,6 @@ pub(crate) fn execute(
         }
     });
     handled.map_err(|error| Failure::new(Blame::Environment, format!("cannot watch for Ctrl-C: {error}")))?;
-    let mut reporter = Reporter::new(context, plan);
     let options = Options {
         jobs: context.jobs(),
         workers: context.workers(),

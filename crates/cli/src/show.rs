@@ -14,6 +14,7 @@ use store::Artifact;
 use crate::comparison;
 use crate::context::Context;
 use crate::failure::{Failure, Result};
+use crate::feature_names::FeatureNames;
 use crate::show_leaks;
 use crate::show_network;
 use crate::table::Table;
@@ -40,6 +41,11 @@ pub(crate) fn show(context: &Context, recipe: &Path, stage: &str, port: Option<&
         return Err(Failure::usage(format!("stage `{stage}` has no output `{port}`"))
             .hint(format!("its outputs are: {}", ports.join(", "))));
     }
+    // An older result may be of other features.
+    let features = match &found.note {
+        None => FeatureNames::of(&context.compile(recipe)?, stage),
+        Some(_) => FeatureNames::default(),
+    };
     let mut shown = vec![];
     let mut text = String::new();
     for (name, digest) in found.outputs.iter().filter(|(name, _)| port.is_none_or(|port| port == *name)) {
@@ -49,7 +55,7 @@ pub(crate) fn show(context: &Context, recipe: &Path, stage: &str, port: Option<&
         } else {
             let title = style(format!("{stage}.{name}")).bold();
             let _ = writeln!(text, "{title}  {}  {}\n", manifest.kind, digest.short());
-            text += &content(&manifest, &files)?;
+            text += &content(&manifest, &files, &features)?;
             let _ = writeln!(text, "{}", file_table(&manifest));
         }
     }
@@ -102,7 +108,11 @@ fn documents_of<'a>(
     })
 }
 
-fn content(manifest: &Artifact, files: &BTreeMap<String, PathBuf>) -> Result<String> {
+fn content(
+    manifest: &Artifact,
+    files: &BTreeMap<String, PathBuf>,
+    features: &FeatureNames,
+) -> Result<String> {
     let mut text = String::new();
     for (name, path) in files {
         if name == show_network::FILE {
@@ -122,7 +132,7 @@ fn content(manifest: &Artifact, files: &BTreeMap<String, PathBuf>) -> Result<Str
         } else if name.ends_with(".csv")
             && ![SCORES, "comparison.csv", "spreads.csv"].contains(&name.as_str())
         {
-            let _ = writeln!(text, "{}", artifact::table(path)?);
+            let _ = writeln!(text, "{}", artifact::table(path, |name| features.shown(name))?);
         }
     }
     // Documents that no table above says already.

@@ -64,6 +64,16 @@ impl TagSet {
         self.marks.is_some()
     }
 
+    /// The tags by index.
+    pub fn tags(&self) -> &[String] {
+        &self.tags
+    }
+
+    /// What such a name is, and what is counted of it.
+    pub fn counted(&self) -> [&'static str; 2] {
+        if self.spells_entities() { ["entity", "entities"] } else { ["tag", "words"] }
+    }
+
     /// What precision and recall are of: types of entities, else the tags.
     pub fn names(&self) -> &[String] {
         if self.spells_entities() { &self.types } else { &self.tags }

@@ -24,7 +24,7 @@ pub use numbers::Numbers;
 pub use predictions::{Classes, MultiLabel, Predictions};
 pub use probabilities::{sigmoid, softmax};
 pub use ranking::auc;
-pub use tagging::{Tagging, choose};
+pub use tagging::{Compared, Tagging, choose};
 pub use temperature::temperature;
 pub use threshold::best_threshold;
 pub use weights::Weights;

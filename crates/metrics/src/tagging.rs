@@ -9,7 +9,7 @@ use crate::probabilities::log_loss_of_class;
 use crate::weights::Weights;
 
 /// Tags of the words of texts: a row is a text.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Tagging {
     set: TagSet,
     /// The first word of each row, and the end of the last row's.
@@ -18,6 +18,17 @@ pub struct Tagging {
     chosen: Vec<u32>,
     /// The cross-entropy of each word; none where no token stands for it.
     losses: Vec<Option<f64>>,
+}
+
+/// The entities of a text beside those that a model finds in it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Compared {
+    /// Found.
+    pub right: Vec<Entity>,
+    /// Missed.
+    pub missed: Vec<Entity>,
+    /// Found where there are none.
+    pub wrong: Vec<Entity>,
 }
 
 impl Tagging {
@@ -33,6 +44,13 @@ impl Tagging {
         }
         let words = (0..truth.tags.len()).map(truth_of).collect();
         Self { set, offsets: truth.words.offsets.clone(), truth: words, chosen, losses }
+    }
+
+    /// Tags that were chosen for words beside those that they have; `offsets` are the first word of each row, and the end of
+    /// the last row's. Losses are not known.
+    pub fn chosen(set: TagSet, offsets: Vec<usize>, truth: Vec<u32>, chosen: Vec<u32>) -> Self {
+        let losses = vec![None; truth.len()];
+        Self { set, offsets, truth, chosen, losses }
     }
 
     /// Some of the rows, in the order given.
@@ -78,29 +96,40 @@ impl Tagging {
     /// same words.
     pub fn counts(&self, weights: &Weights<'_>) -> Vec<Counts> {
         let mut counts = vec![Counts::default(); self.set.names().len()];
-        for (row, ends) in self.offsets.windows(2).enumerate() {
-            let (weight, words) = (weights.of(row), ends[0]..ends[1]);
-            let truth = self.set.entities(&self.truth[words.clone()]);
-            let chosen = self.set.entities(&self.chosen[words]);
-            let mut count = |kind: usize, add: fn(&mut Counts) -> &mut f64| {
-                if let Some(counts) = counts.get_mut(kind) {
-                    *add(counts) += weight;
+        for row in 0..self.rows() {
+            let Compared { right, missed, wrong } = self.compared(row);
+            let mut count = |entities: &[Entity], of: fn(&mut Counts) -> &mut f64| {
+                for entity in entities {
+                    if let Some(counts) = counts.get_mut(entity.kind) {
+                        *of(counts) += weights.of(row);
+                    }
                 }
             };
-            // They come in the order of their first words.
-            let has = |all: &[Entity], entity: &Entity| {
-                let found = all.binary_search_by_key(&entity.words.start, |other| other.words.start);
-                found.is_ok_and(|at| all[at] == *entity)
-            };
-            for entity in &truth {
-                let found = has(&chosen, entity);
-                count(entity.kind, if found { |of| &mut of.right } else { |of| &mut of.missed });
-            }
-            for entity in chosen.iter().filter(|entity| !has(&truth, entity)) {
-                count(entity.kind, |of| &mut of.wrong);
-            }
+            count(&right, |of| &mut of.right);
+            count(&missed, |of| &mut of.missed);
+            count(&wrong, |of| &mut of.wrong);
         }
         counts
+    }
+
+    /// The entities of a row that were found, missed, and found where there are none.
+    pub fn compared(&self, row: usize) -> Compared {
+        let words = self.offsets[row]..self.offsets[row + 1];
+        let truth = self.set.entities(&self.truth[words.clone()]);
+        let chosen = self.set.entities(&self.chosen[words]);
+        // They come in the order of their first words.
+        let has = |all: &[Entity], entity: &Entity| {
+            let found = all.binary_search_by_key(&entity.words.start, |other| other.words.start);
+            found.is_ok_and(|at| all[at] == *entity)
+        };
+        let wrong = chosen.iter().filter(|entity| !has(&truth, entity)).cloned().collect();
+        let (right, missed) = truth.into_iter().partition(|entity| has(&chosen, entity));
+        Compared { right, missed, wrong }
+    }
+
+    /// The number of rows.
+    pub fn rows(&self) -> usize {
+        self.offsets.len().saturating_sub(1)
     }
 
     /// Words by tag and by chosen tag.

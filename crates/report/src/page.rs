@@ -217,11 +217,13 @@ struct Table {
     rows: Vec<(bool, String, Vec<String>)>,
 }
 
-/// Rows by class and by chosen class.
+/// Rows by class and by chosen class; of tags words. Without rows where there are more than can be read.
 struct Matrix {
     title: String,
     classes: Vec<String>,
     rows: Vec<(String, Vec<Cell>)>,
+    /// What is scored one by one, and what is counted of it.
+    heads: [&'static str; 2],
     /// Class, rows, precision, recall and F1.
     scores: Vec<(String, [String; 4])>,
 }

@@ -1,5 +1,7 @@
 //! What a model said of rows whose labels are known, as a page shows it.
 
+use metrics::{Compared, Tagging};
+
 /// What a model said of rows whose labels are known.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Scores {
@@ -30,6 +32,8 @@ pub enum Scores {
         /// What the model said.
         values: Vec<f64>,
     },
+    /// Tags of the words of texts.
+    Tags(Tagging),
 }
 
 impl Scores {
@@ -39,15 +43,16 @@ impl Scores {
             Scores::Classes { labels, .. } => labels.len(),
             Scores::MultiLabel { names, truth, .. } => truth.len() / names.len().max(1),
             Scores::Numbers { labels, .. } => labels.len(),
+            Scores::Tags(tagging) => tagging.rows(),
         }
     }
 
-    /// The names of classes or labels; none for numbers.
+    /// The names of classes or labels that have probabilities; none for numbers and tags.
     pub fn names(&self) -> &[String] {
         match self {
             Scores::Classes { classes, .. } => classes,
             Scores::MultiLabel { names, .. } => names,
-            Scores::Numbers { .. } => &[],
+            Scores::Numbers { .. } | Scores::Tags(_) => &[],
         }
     }
 
@@ -60,7 +65,7 @@ impl Scores {
                 (width, _) => scores.get(row * width + class).copied(),
             },
             Scores::MultiLabel { names, scores, .. } => scores.get(row * names.len() + class).copied(),
-            Scores::Numbers { .. } => None,
+            Scores::Numbers { .. } | Scores::Tags(_) => None,
         }
     }
 
@@ -71,13 +76,13 @@ impl Scores {
             Scores::MultiLabel { names, truth, .. } => {
                 truth.get(row * names.len() + class).is_some_and(|truth| *truth)
             }
-            Scores::Numbers { .. } => false,
+            Scores::Numbers { .. } | Scores::Tags(_) => false,
         }
     }
 
     /// The `most` worst rows, worst first, each with how wrong it is: wrong classes with the probability that was
     /// given to them, rows with wrong labels with how far the probability of the worst is from the truth, numbers with
-    /// their distance from the label.
+    /// their distance from the label, texts with how many entities are missed or found where there are none.
     pub fn worst(&self, most: usize) -> Vec<(usize, f64)> {
         let mut wrong: Vec<(usize, f64)> = match self {
             Scores::Classes { labels, predicted, .. } => labels
@@ -96,6 +101,13 @@ impl Scores {
             }
             Scores::Numbers { labels, values } => {
                 labels.iter().zip(values).map(|(label, value)| (value - label).abs()).enumerate().collect()
+            }
+            Scores::Tags(tagging) => {
+                let wrong = (0..tagging.rows()).map(|row| {
+                    let Compared { missed, wrong, .. } = tagging.compared(row);
+                    (row, (missed.len() + wrong.len()) as f64)
+                });
+                wrong.filter(|(_, wrong)| *wrong > 0.0).collect()
             }
         };
         wrong.retain(|(_, how)| !how.is_nan());

@@ -104,16 +104,17 @@ fn write_rows(folder: &Path, scored: &Scored, said: &Said) -> Result<(), StageEr
     match said.predictions(&labels)? {
         Predictions::Classes(classes) => {
             if let Some(confusion) = classes.confusion(&Weights::default()) {
-                write_classes(folder, &said.classes, &confusion.counts())?;
+                write_classes(folder, ["class", "rows"], &said.classes, &confusion.counts())?;
                 write_confusion(folder, &said.classes, &confusion)?;
             }
             Ok(())
         }
         Predictions::MultiLabel(labels) => {
-            write_classes(folder, &said.classes, &labels.counts(&Weights::default()))
+            write_classes(folder, ["class", "rows"], &said.classes, &labels.counts(&Weights::default()))
         }
         Predictions::Tags(tagging) => {
-            write_classes(folder, tagging.set().names(), &tagging.counts(&Weights::default()))?;
+            let (set, counts) = (tagging.set(), tagging.counts(&Weights::default()));
+            write_classes(folder, set.counted(), set.names(), &counts)?;
             write_confusion(folder, &said.classes, &tagging.confusion(said.classes.len()))
         }
         Predictions::Numbers(_) => Ok(()),
@@ -143,9 +144,14 @@ fn intervals(
     named.collect()
 }
 
-/// The classes or labels one by one.
-fn write_classes(folder: &Path, names: &[String], counts: &[Counts]) -> Result<(), StageError> {
-    let header = ["class", "rows", "chosen", "precision", "recall", "f1"].map(str::to_owned);
+/// The classes, labels, or types of entities one by one; `heads` are what they are, and what is counted of them.
+fn write_classes(
+    folder: &Path,
+    [class, rows]: [&str; 2],
+    names: &[String],
+    counts: &[Counts],
+) -> Result<(), StageError> {
+    let header = [class, rows, "chosen", "precision", "recall", "f1"].map(str::to_owned);
     let text = |value: Option<f64>| value.map_or_else(String::new, |value| value.to_string());
     let lines = counts.iter().enumerate().map(|(class, counts)| {
         let chosen = counts.right + counts.wrong;

@@ -29,7 +29,7 @@ pub(crate) fn found(scored: &Scored, said: &Said) -> Result<(Vec<String>, Vec<Ve
         let all = metrics::softmax(logits.iter().map(|&logit| f64::from(logit)));
         probabilities[word] = all.get(chosen[word] as usize).copied();
     }
-    let what = if set.spells_entities() { "entity" } else { "tag" };
+    let [what, _] = set.counted();
     let header = ["id", what, "text", "start", "end", "score"].map(str::to_owned).to_vec();
     let mut lines = vec![];
     for (&row, ends) in scored.rows.iter().zip(steps.offsets.windows(2)) {

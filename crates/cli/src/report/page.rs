@@ -14,6 +14,7 @@ use super::rows::{self, Sources};
 use crate::comparison::metrics;
 use crate::context::Context;
 use crate::failure::{Failure, Result};
+use crate::feature_names::FeatureNames;
 use crate::reporter;
 use crate::words;
 
@@ -33,7 +34,7 @@ pub(crate) fn page(context: &Context, store: &Store, found: &Found) -> Result<Pa
         match made.stage.kind.as_str() {
             "compare" => page.comparisons.extend(comparisons(store, made)?),
             "evaluate" => page.evaluations.push(evaluation(store, found, made, &mut sources)?),
-            "gradient-boosting" => page.importances.extend(importances(store, made)?),
+            "gradient-boosting" => page.importances.extend(importances(store, found, made)?),
             "tsne" => page.projections.extend(projection(store, made)?),
             _ => page.histories.extend(history(store, made)?),
         }
@@ -323,12 +324,16 @@ fn history(store: &Store, made: &Made) -> Result<Option<History>> {
     Ok(Some(History { stage: made.stage.name.clone(), kept, metrics, range_test }))
 }
 
-fn importances(store: &Store, made: &Made) -> Result<Option<Importances>> {
+fn importances(store: &Store, found: &Found, made: &Made) -> Result<Option<Importances>> {
     let files = made.files(store, "head")?;
     let Some(path) = files.get("importances.csv") else { return Ok(None) };
     let records = records(path)?;
     let number = |record: &csv::StringRecord| record.get(1).and_then(|gain| gain.parse().ok());
-    let column = |record: &csv::StringRecord| Some((record.get(0)?.to_owned(), number(record)?));
+    let features = match made.current {
+        true => FeatureNames::of(&found.compiled, &made.stage.name),
+        false => FeatureNames::default(),
+    };
+    let column = |record: &csv::StringRecord| Some((features.shown(record.get(0)?), number(record)?));
     let mut columns: Vec<(String, f64)> = records.iter().filter_map(column).collect();
     columns.sort_by(|a, b| b.1.total_cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
     Ok(Some(Importances { stage: made.stage.name.clone(), columns }))

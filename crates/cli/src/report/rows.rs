@@ -8,6 +8,7 @@ use std::path::Path;
 use ::report::Scores;
 use ::report::page::{MISTAKES, Mistake};
 use data::{DESCRIPTION_FILE, Description, Table};
+use metrics::{Compared, Entity, TagSet, Tagging};
 use plan::{Blame, Origin};
 use store::Store;
 
@@ -48,26 +49,40 @@ pub(crate) fn read(store: &Store, made: &Made) -> Result<Option<Rows>> {
 fn parse(path: &Path, classes: Vec<String>) -> std::result::Result<Option<Rows>, csv::Error> {
     let mut reader = csv::Reader::from_path(path)?;
     let header: Vec<String> = reader.headers()?.iter().map(str::to_owned).collect();
-    if header.get(3).is_some_and(|name| name == "tags") {
-        // Whole texts of tags have no curves.
-        return Ok(None);
-    }
+    let is_tags = header.get(3).is_some_and(|name| name == "tags");
     let is_number = header.get(3).is_some_and(|name| name == "value");
     let is_several = header.len() > 4 && header.last().is_some_and(|name| name == "labels");
     // After row, id and label; a class stands last.
-    let mut columns = 3..if is_number { header.len() } else { header.len().saturating_sub(1) };
+    let mut columns = 3..if is_tags {
+        3
+    } else if is_number {
+        header.len()
+    } else {
+        header.len().saturating_sub(1)
+    };
     if classes.len() == 2 && columns.len() == 2 && !is_several {
         columns.start += 1;
     }
     let (mut labels, mut predicted, mut numbers, mut truth) = (vec![], vec![], vec![], vec![]);
     let mut has: Vec<bool> = vec![];
+    let mut offsets = vec![0];
     let [mut source, mut ids, mut names, mut said] = [vec![], vec![], vec![], vec![]];
     for record in reader.records() {
         let record = record?;
         let cell = |column: usize| record.get(column).unwrap_or_default();
         let last = cell(header.len() - 1);
         let place = |name: &str| classes.iter().position(|class| class == name);
-        if is_number {
+        if is_tags {
+            for (tags, into) in [(cell(2), &mut labels), (last, &mut predicted)] {
+                let known = tags.split_whitespace().map(|tag| place(tag).map(|tag| tag as u32));
+                let Some(known) = known.collect::<Option<Vec<u32>>>() else { return Ok(None) };
+                into.extend(known);
+            }
+            offsets.push(labels.len());
+            if labels.len() != predicted.len() {
+                return Ok(None);
+            }
+        } else if is_number {
             truth.push(cell(2).parse().unwrap_or(f64::NAN));
         } else if is_several {
             let own: Vec<&str> = cell(2).split(BETWEEN).collect();
@@ -83,7 +98,9 @@ fn parse(path: &Path, classes: Vec<String>) -> std::result::Result<Option<Rows>,
         names.push(cell(2).to_owned());
         said.push(last.to_owned());
     }
-    let scores = if is_number {
+    let scores = if is_tags {
+        Scores::Tags(Tagging::chosen(TagSet::new(&classes), offsets, labels, predicted))
+    } else if is_number {
         Scores::Numbers { labels: truth, values: numbers }
     } else if is_several {
         Scores::MultiLabel { names: classes, truth: has, scores: numbers }
@@ -102,6 +119,8 @@ struct Source {
     table: Table,
     columns: Vec<usize>,
     id: Option<usize>,
+    /// Of tags: the text whose words they are of.
+    text: Option<usize>,
 }
 
 impl Sources {
@@ -123,18 +142,44 @@ impl Sources {
             self.0.entry(name).or_insert_with(|| open(store, found, encoded)).as_ref()
         });
         let worst = rows.scores.worst(MISTAKES).into_iter();
-        let mistake = worst.map(|(row, how)| Mistake {
-            id: rows.ids[row].clone(),
-            label: rows.labels[row].clone(),
-            said: rows.said[row].clone(),
-            how: match rows.scores {
+        let mistake = worst.map(|(row, how)| {
+            let (number, id) = (rows.source[row], &rows.ids[row]);
+            let (label, said) = match &rows.scores {
+                Scores::Tags(tagging) => {
+                    let text = source.and_then(|source| source.tagged(number, id)).unwrap_or_default();
+                    let Compared { missed, wrong, .. } = tagging.compared(row);
+                    (entities(&missed, tagging.set(), text), entities(&wrong, tagging.set(), text))
+                }
+                _ => (rows.labels[row].clone(), rows.said[row].clone()),
+            };
+            let how = match rows.scores {
                 Scores::Classes { .. } => format!("with {how:.4}"),
                 Scores::MultiLabel { .. } => format!("off by {how:.4}"),
                 Scores::Numbers { .. } => format!("off by {}", words::number(how)),
-            },
-            cells: source.map_or_else(Vec::new, |source| source.cells(rows.source[row], &rows.ids[row])),
+                Scores::Tags(_) => format!("{how} wrong"),
+            };
+            let cells = source.map_or_else(Vec::new, |source| source.cells(number, id));
+            Mistake { id: id.clone(), label, said, how, cells }
         });
         mistake.collect()
+    }
+}
+
+/// Entities in words: the type of each and its words, else where they stand.
+fn entities(entities: &[Entity], set: &TagSet, text: &str) -> String {
+    let pieces = data::words(text);
+    let one = |entity: &Entity| {
+        let kind = set.names().get(entity.kind).map_or("", String::as_str);
+        let own: Vec<&str> =
+            pieces.get(entity.words.clone()).unwrap_or_default().iter().map(|word| word.text).collect();
+        match own.is_empty() {
+            true => format!("{kind} at word {}", entity.words.start + 1),
+            false => format!("{kind} {}", own.join(" ")),
+        }
+    };
+    match entities {
+        [] => "nothing".to_owned(),
+        all => all.iter().map(one).collect::<Vec<_>>().join(", "),
     }
 }
 
@@ -158,14 +203,25 @@ fn open(store: &Store, found: &Found, encoded: &Made) -> Option<Source> {
     let description: Description = artifact::json(&description).ok()?;
     let place = |name: &String| table.names().iter().position(|own| own == name);
     let columns = description.columns.keys().filter_map(place).collect();
+    let text = description.label.as_ref().and_then(|label| place(label.of.as_ref()?));
     let id = reading.id.as_ref().map(|id| rename.get(id).unwrap_or(id)).and_then(place);
-    Some(Source { table, columns, id })
+    Some(Source { table, columns, id, text })
 }
 
 impl Source {
+    /// Whether a row is there, and has the id that was evaluated.
+    fn is_same(&self, row: usize, id: &str) -> bool {
+        row < self.table.rows() && self.id.is_none_or(|column| self.table.cell(row, column) == id)
+    }
+
+    /// The text whose words have tags.
+    fn tagged(&self, row: usize, id: &str) -> Option<&str> {
+        let column = self.text.filter(|_| self.is_same(row, id))?;
+        Some(self.table.cell(row, column))
+    }
+
     fn cells(&self, row: usize, id: &str) -> Vec<(String, String)> {
-        let other = |column: usize| self.table.cell(row, column) != id;
-        if row >= self.table.rows() || self.id.is_some_and(other) {
+        if !self.is_same(row, id) {
             return vec![];
         }
         let cell = |&column: &usize| {

@@ -175,6 +175,16 @@ kind = "linear"
 data = "tokens"
 features = ["vectors"]
 
+[stages.more-vectors]
+kind = "extract-features"
+network = "last"
+data = "tokens"
+
+[stages.both]
+kind = "linear"
+data = "tokens"
+features = ["vectors", "more-vectors"]
+
 [stages.nearest]
 kind = "knn"
 data = "tokens"
@@ -221,6 +231,10 @@ fn encoders_are_frozen_tuned_and_hoisted() {
         // The last two layers with parameters: the linear map of the feed-forward part and the norm behind it.
         let last = name.starts_with("encoder.layer.1.output.");
         assert_eq!(moved(&norm, name) == 0.0, !last, "{name}");
+    }
+    let shown = session.call("show recipe.toml both").stdout;
+    for name in ["\nvectors 0 ", "\nvectors 15 ", "\nmore-vectors 0 ", "\nmore-vectors 15 "] {
+        assert!(shown.contains(name), "{name}: {shown}");
     }
     for stage in ["linear-score", "nearest-score"] {
         assert!(session.call(&format!("show recipe.toml {stage}")).stdout.contains("accuracy"), "{stage}");

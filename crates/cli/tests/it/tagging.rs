@@ -87,6 +87,33 @@ fn sentences() -> String {
     text
 }
 
+#[test]
+fn a_page_shows_entities_by_type_and_the_worst_texts() {
+    let session = Session::new();
+    session.write("names.conll", &sentences());
+    // Without training everything is wrong.
+    let recipe = RECIPE.replace("epochs = 5", "epochs = 1").replace("lr = 2e-2", "lr = 1e-9");
+    session.write("recipe.toml", &recipe.replace("early-stopping = { patience = 3, metric = \"f1\" }\n", ""));
+    assert_eq!(session.call("run recipe.toml --only result").code, Some(0));
+    assert_eq!(session.call("report recipe.toml").code, Some(0));
+    let page = fs::read_to_string(session.path("report.html")).unwrap();
+    let counted = page.find("<th scope=\"col\">entity</th><th scope=\"col\">entities</th>").unwrap();
+    let table = &page[counted..];
+    let table = &table[..table.find("</table>").unwrap()];
+    let shown = document(&session, "result", "classes.csv");
+    for line in shown.lines().skip(1) {
+        let cells: Vec<&str> = line.split(',').collect();
+        let recall: f64 = cells[4].parse().unwrap();
+        let row = format!("<th scope=\"row\">{}</th><td>{}</td>", cells[0], cells[1]);
+        assert!(table.contains(&row) && table.contains(&format!("<td>{recall:.4}</td>")), "{table}\n{shown}");
+    }
+    // The true entities of a text and what was found in it, in its own words.
+    let worst = &page[page.find("<h2>Worst mistakes</h2>").unwrap()..];
+    let mistake = worst.split("<li>").nth(1).unwrap();
+    assert!(mistake.contains("is <b>PER ") && mistake.contains(", LOC "), "{mistake}");
+    assert!(mistake.contains("<span class=\"note\">text</span>"), "{mistake}");
+}
+
 /// A document that a stage has made.
 fn document(session: &Session, stage: &str, file: &str) -> String {
     let to = format!("{stage}-{}", file.replace('.', "-"));
@@ -117,7 +144,8 @@ fn a_small_network_finds_entities_and_ends_in_the_same_bytes_again() {
     let f1 = result["metrics"]["f1"].as_f64().unwrap();
     assert!(f1 > 0.97, "f1 {f1}");
     let classes = document(session, "result", "classes.csv");
-    assert!(classes.contains("\nLOC,") && classes.contains("\nPER,"), "{classes}");
+    assert!(classes.starts_with("entity,entities,chosen,precision,recall,f1\nLOC,"), "{classes}");
+    assert!(classes.contains("\nPER,"), "{classes}");
     // Places are characters as Python counts them, whatever their bytes.
     session.write(
         "new.csv",
@@ -137,6 +165,15 @@ fn a_small_network_finds_entities_and_ends_in_the_same_bytes_again() {
         ["2", "PER", "Anna Smith", "3", "13"],
     ];
     assert_eq!(lines[..4], expected, "{}{}", answer.stdout, answer.stderr);
+    // As JSON an object a line, events beside it.
+    let answer = session.call("predict recipe.toml found --input new.csv --json");
+    let objects: Vec<Value> = answer.stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let first = serde_json::json!({ "id": "0", "entity": "PER", "text": "שרה", "start": 6, "end": 9 });
+    let own = first.as_object().unwrap().iter().all(|(key, value)| objects[0][key] == *value);
+    assert!(own && objects[0]["score"].as_f64().unwrap() > 0.5, "{}", objects[0]);
+    assert_eq!(objects.len(), lines.iter().skip(1).filter(|line| line.len() == 5).count());
+    let events = answer.stderr.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+    assert!(events.count() > 0);
 }
 
 const BERT: &str = r#"

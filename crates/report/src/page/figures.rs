@@ -219,35 +219,47 @@ fn residuals(labels: &[f64], values: &[f64]) -> Option<Figure> {
 
 pub(super) fn matrices(evaluations: &[Evaluation]) -> Vec<Matrix> {
     let matrix = |evaluation: &Evaluation| {
-        let Some(Scores::Classes { classes, labels, predicted, .. }) = &evaluation.scores else {
-            return None;
+        let (classes, confusion, heads, names, counts) = match evaluation.scores.as_ref()? {
+            Scores::Classes { classes, labels, predicted, .. } if classes.len() <= MATRIX => {
+                let confusion = Confusion::new(classes.len(), labels, predicted, &Weights::default());
+                let counts = confusion.counts();
+                (&classes[..], confusion, ["class", "rows"], &classes[..], counts)
+            }
+            Scores::Tags(tagging) => {
+                let (set, counts) = (tagging.set(), tagging.counts(&Weights::default()));
+                let confusion = tagging.confusion(set.tags().len());
+                (set.tags(), confusion, set.counted(), set.names(), counts)
+            }
+            _ => return None,
         };
-        if classes.len() > MATRIX {
-            return None;
-        }
-        let counts = Confusion::new(classes.len(), labels, predicted, &Weights::default());
-        let rows = counts.rows().enumerate().map(|(label, counts)| {
-            let all = counts.iter().sum::<f64>().max(1.0);
-            let cell = |(chosen, &count): (usize, &f64)| Cell {
-                count: count as u64,
-                share: (100.0 * count / all).round() as usize,
-                right: chosen == label,
-            };
-            (classes[label].clone(), counts.iter().enumerate().map(cell).collect())
-        });
         let text = |value: Option<f64>| value.map_or_else(|| "–".to_owned(), |value| format!("{value:.4}"));
-        let scores = classes.iter().zip(counts.counts()).map(|(class, of)| {
+        let scores = names.iter().zip(counts).map(|(name, of)| {
             let cells = [of.rows().to_string(), text(of.precision()), text(of.recall()), text(of.f1())];
-            (class.clone(), cells)
+            (name.clone(), cells)
         });
         Some(Matrix {
             title: evaluation.name.clone(),
-            classes: classes.clone(),
-            rows: rows.collect(),
+            classes: classes.to_vec(),
+            rows: if classes.len() <= MATRIX { cells(classes, &confusion) } else { vec![] },
+            heads,
             scores: scores.collect(),
         })
     };
     evaluations.iter().filter_map(matrix).collect()
+}
+
+/// The rows of a confusion matrix.
+fn cells(classes: &[String], confusion: &Confusion) -> Vec<(String, Vec<Cell>)> {
+    let row = |(label, counts): (usize, &[f64])| {
+        let all = counts.iter().sum::<f64>().max(1.0);
+        let cell = |(chosen, &count): (usize, &f64)| Cell {
+            count: count as u64,
+            share: (100.0 * count / all).round() as usize,
+            right: chosen == label,
+        };
+        (classes[label].clone(), counts.iter().enumerate().map(cell).collect())
+    };
+    confusion.rows().enumerate().map(row).collect()
 }
 
 pub(super) fn bars(importances: &Importances) -> Bars {
