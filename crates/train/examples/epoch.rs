@@ -50,6 +50,7 @@ fn flagship(dataset: &Dataset) -> Result<Network, serde_json::Error> {
         output: None,
         outputs: Default::default(),
         frozen: Default::default(),
+        classes: vec![],
     })
 }
 
