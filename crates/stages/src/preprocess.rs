@@ -197,6 +197,7 @@ impl Stage for Preprocess {
         let taken = self.taken(&source.source, label_columns.chain(fitted_columns));
         let own = self.own(source, &taken, context);
         let mut columns = types(&own, known, context);
+        sound &= columns.len() == own.len() && !(own.is_empty() && fitted.is_none());
         let mut vocabularies = vocabularies(&own, context);
         if self.columns.is_empty() && self.group.is_empty() && fitted.is_none() {
             let place = Place::stage(context.stage);
@@ -248,7 +249,8 @@ impl Stage for Preprocess {
             Some((name.clone(), limits.min()?))
         }));
         if !sound {
-            // What a label is that is wrongly declared, nobody can know: stages that learn it would be reported too.
+            // What a label or a column is that is wrongly declared, nobody can know: stages that take it would be reported
+            // too.
             return vec![];
         }
         let weighted = self.weights.is_some();
