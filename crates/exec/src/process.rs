@@ -145,7 +145,7 @@ impl Worker {
             return StageError::new(Blame::Stage, format!("the worker stopped answering{words}"));
         };
         match status.signal() {
-            Some(signal @ (libc::SIGKILL | libc::SIGTERM)) => {
+            Some(signal @ (libc::SIGKILL | libc::SIGTERM | libc::SIGINT)) => {
                 let error = StageError::new(
                     Blame::Environment,
                     format!("the worker was killed by {}{words}", name(signal)),
@@ -190,6 +190,7 @@ fn name(signal: i32) -> String {
     let name = match signal {
         libc::SIGKILL => "SIGKILL",
         libc::SIGTERM => "SIGTERM",
+        libc::SIGINT => "SIGINT",
         libc::SIGSEGV => "SIGSEGV",
         libc::SIGABRT => "SIGABRT",
         libc::SIGBUS => "SIGBUS",

@@ -25,9 +25,9 @@ impl Job {
     /// Advice after an error that running again may cure.
     pub(crate) fn resume_hint(&self) -> Option<String> {
         match self.epoch {
-            Some(epoch) => Some(format!("run again: it goes on from epoch {epoch}")),
-            None if has_files(&self.partial) => Some("run again: it goes on from its checkpoint".to_owned()),
-            None => None,
+            Some(epoch @ 1..) => Some(format!("run again: it goes on from epoch {epoch}")),
+            _ if has_files(&self.partial) => Some("run again: it goes on from its checkpoint".to_owned()),
+            _ => None,
         }
     }
 }
