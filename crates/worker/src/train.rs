@@ -6,14 +6,14 @@ use std::ops::ControlFlow;
 use data::{ColumnType, Dataset, LabelKind};
 use network::{Input, Network};
 use nn::Module;
-use plan::{Artifact, ArtifactKind, Outcome, StageError, Task};
+use plan::{Artifact, ArtifactKind, Outcome, Progress, StageError, Task};
 use report::Series;
 use rows::Report;
 use rows::error::OrStage as _;
 use rows::files::{Outputs, TRANSFORM, read_bytes, write_json, write_picture};
 use rows::inputs::{artifact, dataset};
 use rows::sheets::write_augmented;
-use stages::{BatchSize, Finetune, Goals, Measure, Metric, Train, Training, in_units_of};
+use stages::{BatchSize, Finetune, Goals, Measure, Metric, Target, Train, Training, in_units_of};
 use train::{EpochRecord, Fitted, Job};
 
 use crate::error::OrStage;
@@ -67,6 +67,7 @@ fn run(
     task: &Task,
     report: Report<'_>,
 ) -> Result<Outcome, StageError> {
+    tell_spare(&module, goals, data, report);
     let stored = crate::frozen::stored(task, data)?;
     let job = Job {
         dataset: data,
@@ -95,6 +96,26 @@ fn sized(network: Network, goals: &Goals, data: &Dataset) -> Network {
         let label = goals.get(output).and_then(|goal| labels.get(goal.label.as_str()));
         label.map_or(1, |label| label.classes.len().max(1))
     })
+}
+
+/// Tells of outputs with more logits than their label has classes: a number of units that counts from 1, or a head for
+/// other classes.
+fn tell_spare(module: &Module, goals: &Goals, data: &Dataset, report: Report<'_>) {
+    let (graph, labels) = (module.graph(), data.description().all_labels());
+    for (output, node) in graph.results() {
+        let node = &graph.nodes[node];
+        let (Some(goal), Some(width)) = (goals.get(output), node.signal.width().size()) else { continue };
+        let classes = labels.get(goal.label.as_str()).map_or(0, |label| label.classes.len());
+        let of_classes = matches!(goal.loss.target(width), Target::Multiclass | Target::Tags);
+        if of_classes && (1..width).contains(&classes) {
+            let text = format!(
+                "`{}` gives {width} logits, and `{}` has {classes} classes: no row is of the others; without `units` there \
+                 are as many as classes",
+                node.layer, goal.label
+            );
+            report(Progress::Warning { text });
+        }
+    }
 }
 
 /// The names of all classes: among them a mistyped label, which makes a class of its own, is easily seen.

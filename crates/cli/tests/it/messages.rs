@@ -83,6 +83,19 @@ fn a_broken_environment() {
 }
 
 #[test]
+fn logits_of_no_class_are_told() {
+    let session = Session::started();
+    let recipe = fs::read_to_string(session.path("recipe.toml")).unwrap();
+    let three = "units = 3 },\n]\nloss = \"categorical-cross-entropy\"";
+    session
+        .write("recipe.toml", &recipe.replace("units = 1 },\n]", three).replace("epochs = 6", "epochs = 1"));
+    let run = session.call("run recipe.toml --only net");
+    assert_eq!(run.code, Some(0), "{}", run.stderr);
+    let told = "`output` gives 3 logits, and `label` has 2 classes";
+    assert!(run.stderr.contains(told), "{}", run.stderr);
+}
+
+#[test]
 fn bad_data_is_named_by_line() {
     let session = Session::started();
     let text = fs::read_to_string(session.path("reviews.csv")).unwrap();
