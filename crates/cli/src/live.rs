@@ -304,6 +304,7 @@ mod tests {
             outputs: vec![Port { name: "out".into(), kind: ArtifactKind::Network }],
             seed: None,
             extent: None,
+            needs: vec![],
             numeric: false,
             note: None,
         };

@@ -1,6 +1,7 @@
 //! Tables of sentences in the columns of CoNLL: a word a line with what is said of it, an empty line between sentences.
 //!
-//! A row is a sentence: its words with a space between, then its tags of each further column likewise.
+//! A row is a sentence: its words with a space between, then its tags of each further column likewise. A line before the
+//! first word of a sentence is a comment where it starts with a `#` that stands alone and cannot be that word.
 
 use std::path::Path;
 
@@ -14,6 +15,12 @@ use crate::text::is_space;
 
 /// What starts a line between two documents (CoNLL 2003).
 const DOCUMENT: &str = "-DOCSTART-";
+
+/// What starts a comment, if it is no word.
+const COMMENT: &str = "#";
+
+/// What comments say: the names of CoNLL-U's, and MultiCoNER's.
+const SAID: [&str; 5] = ["sent_id", "text", "newdoc", "newpar", "id"];
 
 /// A word's line.
 struct Line<'t> {
@@ -35,7 +42,7 @@ pub(crate) fn header(item: &Item, source: &Source) -> Result<Vec<String>, Error>
         };
         // A line that ends where the text ends may go on after it.
         let first = lines(&text).flatten().next();
-        let known = first.is_some_and(|line| text[line.start..].contains('\n'));
+        let known = first.is_some_and(|line| text[line.start..].contains(['\n', '\r']));
         if bad && !known {
             return Err(delimited::undecodable(item, source, &text));
         }
@@ -84,10 +91,36 @@ pub(crate) fn first_rows(item: &Item, source: &Source, see: &mut dyn FnMut(&str,
     Ok(())
 }
 
-/// Words by line; nothing where a sentence ends.
+impl Line<'_> {
+    /// Whether this is a comment, where it stands before the first word of a sentence: it has another number of fields
+    /// than the lines of words, names what it says, or is an assignment.
+    fn is_comment(&self, columns: Option<usize>) -> bool {
+        let says = |name: &&str| SAID.contains(name) || name.contains('=');
+        self.fields[0] == COMMENT
+            && (columns.is_some_and(|columns| columns != self.fields.len())
+                || self.fields.get(1).is_some_and(says)
+                || self.fields.get(2) == Some(&"="))
+    }
+}
+
+/// Words by line, without comments; nothing where a sentence ends.
 fn lines(text: &str) -> impl Iterator<Item = Option<Line<'_>>> {
+    let word = all_lines(text).flatten().find(|line| line.fields[0] != COMMENT);
+    let columns = word.map(|line| line.fields.len());
+    let mut begins = true;
+    all_lines(text).filter(move |line| {
+        let comment = begins && line.as_ref().is_some_and(|line| line.is_comment(columns));
+        begins = comment || line.is_none();
+        !comment
+    })
+}
+
+/// What lines hold; nothing where a sentence ends.
+fn all_lines(text: &str) -> impl Iterator<Item = Option<Line<'_>>> {
     let mut at = if text.starts_with('\u{feff}') { 3 } else { 0 };
-    text[at..].split('\n').map(move |line| {
+    // A carriage return ends a line where nothing else does, as in files of the first Macs.
+    let end = if text.contains('\n') { '\n' } else { '\r' };
+    text[at..].split(end).map(move |line| {
         let start = at;
         at += line.len() + 1;
         let fields: Vec<&str> = line.split([' ', '\t', '\r']).filter(|field| !field.is_empty()).collect();

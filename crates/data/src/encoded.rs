@@ -218,7 +218,7 @@ impl Encoded {
     /// The same rows with how much each weighs in a loss, as a column of their table says.
     ///
     /// # Errors
-    /// When there is no such column, or a cell of it is not a number of 0 or more.
+    /// When there is no such column, a cell of it is not a number of 0 or more, or all training rows weigh 0.
     pub fn weighted(self, table: &Table, column: &str) -> Result<Self, Error> {
         let place = table.column(column)?;
         let weight = |row: usize| {
@@ -229,7 +229,15 @@ impl Encoded {
                 Err(error) => error,
             })
         };
-        let weights = (0..table.rows()).map(weight).collect::<Result<_, _>>()?;
+        let weights = (0..table.rows()).map(weight).collect::<Result<Vec<_>, _>>()?;
+        let trained = if self.parts.iter().any(Option::is_some) { Some(Part::Train) } else { None };
+        let mut trained = (0..weights.len()).filter(|row| self.parts[*row] == trained);
+        if let Some(first) = trained.clone().next()
+            && trained.all(|row| weights[row] == 0.0)
+        {
+            let place = table.place(first, place)?;
+            return Err(Error::NoWeight { place, column: column.into() });
+        }
         Ok(Self { weights: Some(weights), ..self })
     }
 

@@ -211,6 +211,22 @@ pub enum Error {
         /// The class.
         class: String,
     },
+    /// No training row has a tag, or a label of those that it may have.
+    #[error("{}: no training row has a label in column `{column}`", path.display())]
+    NoLabels {
+        /// The data.
+        path: PathBuf,
+        /// The column.
+        column: String,
+    },
+    /// No training row counts.
+    #[error("{place}: every training row weighs 0 in column `{column}`, this is the first")]
+    NoWeight {
+        /// Where the first weight is.
+        place: Place,
+        /// The column.
+        column: String,
+    },
     /// Two columns have one name.
     #[error("{place}: the column `{name}` is there twice")]
     DuplicateColumn {
@@ -691,6 +707,7 @@ impl Error {
             | Self::EmptyLabel { place, .. }
             | Self::NotALevel { place, .. }
             | Self::NotAWeight { place, .. }
+            | Self::NoWeight { place, .. }
             | Self::NotAFlag { place, .. }
             | Self::TagCount { place, .. }
             | Self::WordsChange { place, .. }
@@ -787,6 +804,12 @@ impl Error {
             }
             Self::TagsOf { .. } => "encode it with `tokenize` and `index`, or with `tokenizer`".into(),
             Self::Conll { .. } => "a word a line, the same number of columns in each, and an empty line between sentences".into(),
+            Self::NoLabels { .. } => {
+                "there is nothing to learn: is it the right column, and do its rows train?".into()
+            }
+            Self::NoWeight { .. } => {
+                "a row that weighs 0 is left out of the loss: give some a weight, or remove `weights`".into()
+            }
             Self::NotAWeight { .. } => "a weight is a number, 0 or more; 0 leaves the row out of the loss".into(),
             Self::TooManyClasses { .. } => "for a quantity, say label-kind = \"number\"".into(),
             Self::Picture { .. } => "on-error = \"skip\" in the source leaves such rows out".into(),

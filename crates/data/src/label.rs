@@ -270,6 +270,9 @@ impl FittedLabel {
             let (path, column) = (table.path().into(), name.into());
             return Err(Error::OneClass { path, column, class: (*class).to_owned() });
         }
+        if classes.is_empty() && self.kind != LabelKind::Number {
+            return Err(Error::NoLabels { path: table.path().into(), column: name.into() });
+        }
         if classes.iter().all(|(_, number)| number.is_some()) {
             // The sort is stable: of several spellings of one number the first by bytes names the class.
             classes.sort_by(|left, right| left.1.partial_cmp(&right.1).unwrap_or(std::cmp::Ordering::Equal));

@@ -225,11 +225,12 @@ impl Transform {
         let fit = |(name, (label, kind)): (&str, (&Label, LabelKind))| -> Result<_, Error> {
             Ok((name.to_owned(), FittedLabel::fit(table, &rows, label, kind)?))
         };
-        let labels = wanted_labels.into_iter().map(fit).collect::<Result<FittedLabels, Error>>();
+        // What is wrong with a label is told before a chain that learns from it misses it.
+        let labels = wanted_labels.into_iter().map(fit).collect::<Result<FittedLabels, Error>>()?;
         let chain = |(name, steps): (&'_ String, &'_ Vec<Step>)| -> Result<_, Error> {
             let column = table.column(name)?;
             let chain = Chain::new(name, steps)?;
-            let known = known.or(labels.as_ref().ok()).and_then(|labels| labels.get(LABEL));
+            let known = known.unwrap_or(&labels).get(LABEL);
             let labels = match known.filter(|_| chain.needs_label()) {
                 Some(label) if label.kind == LabelKind::Tags => {
                     return Err(Error::SeveralLabels { step: "a chain" });
@@ -249,7 +250,7 @@ impl Transform {
             columns.insert(name.clone(), column);
             all.insert(name, own);
         }
-        Ok((Self::of(columns, labels?), all))
+        Ok((Self::of(columns, labels), all))
     }
 
     /// Puts the only label where it always was.

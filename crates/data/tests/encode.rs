@@ -209,6 +209,12 @@ fn bad_rows_and_specs_are_errors() {
     assert_eq!(fit(&spec(None, &[("colour", r#"["category"]"#)])).hint().unwrap(), "did you mean `color`?");
     let untrained: Vec<_> = parts.iter().map(|_| Some(Part::Test)).collect();
     assert!(matches!(Transform::fit(&table, &untrained, &whole()), Err(Error::NoTrainingRows { .. })));
+    // What is wrong with the label is told, not that a step which learns from it has none.
+    let (one, none) = work.table("x,y\na b,1\nc,1\n");
+    for steps in [r#"[{"target":{}}]"#, r#"[{"tokenize":"whitespace"},{"naive-bayes":{}}]"#] {
+        let error = Transform::fit(&one, &none, &spec(Some("y"), &[("x", steps)])).unwrap_err();
+        assert!(matches!(error, Error::OneClass { .. }), "{steps}: {error}");
+    }
     let unlabelled = Transform::fit(&table, &parts, &spec(None, &[("color", r#"["category"]"#)])).unwrap();
     assert!(matches!(unlabelled.apply(&table, &parts, true, None), Err(Error::NoLabel)));
 }
@@ -338,6 +344,9 @@ fn rows_have_weights() {
         assert!(error.to_string().ends_with(words), "{error}");
         assert!(error.hint().unwrap().starts_with("a weight is a number, 0 or more"));
     }
+    let error = encode(&["0", "0.0"]).unwrap_err();
+    let words = ":2:3: every training row weighs 0 in column `w`, this is the first";
+    assert!(error.to_string().ends_with(words), "{error}");
 }
 
 #[test]
@@ -360,6 +369,8 @@ fn a_row_may_have_several_labels() {
     let dataset = encode(text, 3, r#"{ "column": "tags", "separator": ";" }"#).unwrap();
     let flags = vec![0, 1, 1, 0, 0, 0, 1, 0, 1, 1, 0, 0];
     assert_eq!(dataset.label_batch(data::LABEL, &[0, 1, 2, 3]), Some(Labels::MultiLabel { width: 3, flags }));
+    let error = encode("x,tags\na,\nb,\na,art\n", 2, r#"{ "column": "tags", "separator": ";" }"#).err();
+    assert!(matches!(error, Some(Error::NoLabels { .. })), "{error:?}");
     let description = dataset.description();
     let label = description.label.as_ref().unwrap();
     assert_eq!(

@@ -95,6 +95,56 @@ fn sentences_are_read_from_conlls_columns() {
 }
 
 #[test]
+fn comments_before_a_sentence_are_no_words() {
+    let work = Work::new();
+    let rows = |text: &str| -> Vec<Vec<String>> {
+        let table = work.read("a.conll", text, json!({ "path": "a.conll" })).unwrap();
+        let cell = |row, at| table.cell(row, at).to_owned();
+        (0..table.rows()).map(|row| (0..table.names().len()).map(|at| cell(row, at)).collect()).collect()
+    };
+    // Comments as in CoNLL-U's files, MultiCoNER's and others; the last of a file closes nothing.
+    for comments in [
+        "# newdoc\n",
+        "# sent_id = 4\n# text = EU rejects\n",
+        "# id 7f domain=en\n",
+        "#\n# 4 of 9\n",
+        "# id=4\n",
+    ] {
+        let text = format!("{comments}EU B-ORG\nrejects O\n\n{comments}call O\n{comments}");
+        let text = text.strip_suffix(comments).unwrap();
+        assert_eq!(rows(text), [["EU rejects", "B-ORG O"], ["call", "O"]], "{comments}");
+    }
+    let lines = "# id 7f domain=en\nEU _ _ B-ORG\n\n# id 8a domain=en\n# _ _ O\n1 _ _ O\n";
+    assert_eq!(rows(lines), [["EU", "_", "_", "B-ORG"], ["# 1", "_ _", "_ _", "O O"]]);
+    // A word `#`, first or not, and words that start with it.
+    assert_eq!(
+        rows("# O\n1 O\n\nno O\n# O\n2 O\n\n#one B-X\n"),
+        [["# 1", "O O"], ["no # 2", "O O O"], ["#one", "B-X"]]
+    );
+    assert_eq!(rows("# O\n"), [["#", "O"]]);
+    // In a sentence there are no comments: a line that has lost its tag is told.
+    let path = work.0.path().join("a.conll");
+    fs::write(&path, "EU O\n# id = 4\n").unwrap();
+    let source: Source = serde_json::from_value(json!({ "path": "a.conll" })).unwrap();
+    let error = work.words(&Table::read(&path, &source).unwrap_err());
+    assert!(
+        error.starts_with("a.conll:2:1: the line of the word `#` has 4 parts, those before it 2"),
+        "{error}"
+    );
+}
+
+#[test]
+fn lines_may_end_in_carriage_returns() {
+    let work = Work::new();
+    for end in ["\n", "\r\n", "\r"] {
+        let text = ["EU B-ORG", "rejects O", "", "call O", ""].join(end);
+        let table = work.read("a.conll", &text, json!({ "path": "a.conll" })).unwrap();
+        assert_eq!((table.rows(), table.cell(0, 0), table.cell(1, 1)), (2, "EU rejects", "O"), "{end:?}");
+        assert_eq!(table.place(1, 0).unwrap().line, 4, "{end:?}");
+    }
+}
+
+#[test]
 fn lines_that_are_no_words_are_told() {
     let work = Work::new();
     let error = |text: &str, columns: Option<Value>| {

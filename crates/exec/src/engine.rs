@@ -4,6 +4,7 @@
 //! does wrong ends one stage, and with it the stages that need it, never the run.
 
 mod launch;
+mod needs;
 mod news;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -108,6 +109,7 @@ pub fn run(
         fresh: BTreeSet::new(),
         rebuilt: BTreeSet::new(),
         damaged: BTreeSet::new(),
+        looked_at: BTreeSet::new(),
         first_error: None,
         events,
         log: &log,
@@ -164,6 +166,8 @@ struct Engine<'a> {
     rebuilt: BTreeSet<usize>,
     /// Damaged files that have been told of.
     damaged: BTreeSet<PathBuf>,
+    /// Stages whose needs have been looked at.
+    looked_at: BTreeSet<usize>,
     first_error: Option<(String, StageError)>,
     events: &'a mut dyn FnMut(&Event),
     log: &'a RunLog,

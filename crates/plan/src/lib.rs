@@ -14,5 +14,5 @@ pub use message::{
     Artifact, Blame, FromWorker, Location, Outcome, Output, Progress, StageError, Task, TaskInput, ToWorker,
     Value,
 };
-pub use plan::{ArtifactKind, Extent, Input, Origin, Plan, Port, Source, Stage};
+pub use plan::{ArtifactKind, Extent, Input, Need, Origin, Plan, Port, Source, Stage};
 pub use variant::{Group, Variant};

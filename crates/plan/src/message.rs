@@ -175,7 +175,7 @@ pub enum Blame {
     Bug,
 }
 
-/// A place in a user's data file.
+/// A place in a user's file: of data, or a recipe.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Location {
     /// The file.
@@ -196,7 +196,7 @@ pub struct StageError {
     pub message: String,
     /// What to do about it.
     pub hint: Option<String>,
-    /// Where in the data.
+    /// Where in the data or the recipe.
     pub location: Option<Location>,
 }
 

@@ -9,6 +9,7 @@ use petgraph::visit::EdgeRef;
 use petgraph::{Direction, graph::EdgeIndex};
 use serde::{Deserialize, Serialize};
 
+use crate::message::StageError;
 use crate::variant::Variant;
 
 /// What travels along an edge.
@@ -138,8 +139,32 @@ pub struct Stage {
     /// How far it goes, for kinds that work in epochs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub extent: Option<Extent>,
+    /// What its inputs must hold, which is known when they are made; no part of the result's meaning.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub needs: Vec<Need>,
     /// What the compiler did with it or could not do, for people; no part of the result's meaning.
     pub note: Option<String>,
+}
+
+/// What a stage cannot do without: one that lacks it would fail after all that runs before it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Need {
+    /// The input port.
+    pub port: String,
+    /// A file of JSON in what it receives.
+    pub file: String,
+    /// Pointers into that (RFC 6901): one of them leads to a number above 0.
+    pub any_of: Vec<String>,
+    /// Why the stage fails where none does.
+    pub error: StageError,
+}
+
+impl Need {
+    /// Whether the file's content has what is needed.
+    pub fn is_met(&self, content: &serde_json::Value) -> bool {
+        let count = |pointer: &String| content.pointer(pointer)?.as_f64();
+        self.any_of.iter().filter_map(count).any(|count| count > 0.0)
+    }
 }
 
 /// How far a stage goes that works in epochs. One that goes further on the same way begins where a shorter one ended.
@@ -344,6 +369,7 @@ mod tests {
             seed: None,
             numeric: false,
             extent: None,
+            needs: vec![],
             note: None,
         }
     }

@@ -6,7 +6,10 @@ use std::path::{Path, PathBuf};
 
 use data::Source;
 use network::Network;
-use plan::{ArtifactKind, Diagnostic, Extent, Input, Origin, Place, Plan, Port, Segment, Stage, Variant};
+use plan::{
+    Anchor, ArtifactKind, Diagnostic, Extent, Input, Location, Need, Origin, Place, Plan, Port, Segment,
+    Stage, Variant,
+};
 use stages::{Context, Fact, Numeric, Outside, Params, Reference, SourceFact};
 use store::Store;
 
@@ -129,12 +132,17 @@ impl Checker<'_> {
         let mut sources = self.sources(declared, &params, seed);
         let references = self.references(&params);
         let order = references::order(&self.written_order(root), &references, self.diagnostics);
-        let mut facts = self.facts(&order, &mut params, &references, &sources);
+        let (mut facts, mut needs) = self.facts(&order, &mut params, &references, &sources);
         if !self.diagnostics.is_empty() || !self.loaded.findings.is_empty() {
             return None;
         }
-        let stages: Option<Vec<Stage>> =
-            order.iter().map(|name| planned(name, &params[name], &references[name], &facts, seed)).collect();
+        let stages: Option<Vec<Stage>> = order
+            .iter()
+            .map(|name| {
+                let stage = planned(name, &params[name], &references[name], &facts, seed)?;
+                Some(Stage { needs: needs.remove(name).unwrap_or_default(), ..stage })
+            })
+            .collect();
         let mut stages = hoist(stages?, &params, &mut facts);
         decoding::share(&mut stages, &params, &mut facts, &mut sources.planned);
         let plan = Plan::new(self.name(), seed, sources.planned, stages).ok()?;
@@ -298,8 +306,8 @@ impl Checker<'_> {
         params: &mut BTreeMap<String, Params>,
         references: &BTreeMap<String, Vec<Reference>>,
         sources: &Sources,
-    ) -> Facts {
-        let mut facts = Facts::new();
+    ) -> (Facts, BTreeMap<String, Vec<Need>>) {
+        let (mut facts, mut needs) = (Facts::new(), BTreeMap::new());
         for name in order {
             for reference in &references[name] {
                 references::check_kind(name, reference, params, &facts, self.diagnostics);
@@ -312,10 +320,13 @@ impl Checker<'_> {
                 outside: &sources.outside,
                 diagnostics: vec![],
                 warnings: vec![],
+                needs: vec![],
             };
             let outputs = params[name].stage().check(&mut context);
             self.diagnostics.append(&mut context.diagnostics);
             self.warnings.append(&mut context.warnings);
+            let own = context.needs.into_iter().map(|(place, need)| self.located(&place, need)).collect();
+            needs.insert(name.clone(), own);
             if let (Params::LoadNetwork(load), Some(Outside::Weights { shapes, .. })) =
                 (&params[name], sources.outside.get(name))
             {
@@ -327,7 +338,21 @@ impl Checker<'_> {
             }
             facts.insert(name.clone(), outputs);
         }
-        facts
+        (facts, needs)
+    }
+
+    /// A need whose error says where the recipe has it.
+    fn located(&self, place: &Place, mut need: Need) -> Need {
+        let files = &self.loaded.files;
+        let span = self.loaded.root.locate(place, Anchor::Value, files);
+        need.error.location = files.get(span.file).map(|file| {
+            let before = &file.text[..span.start];
+            let start = before.rfind('\n').map_or(0, |end| end + 1);
+            let line = before.matches('\n').count() as u64 + 1;
+            let column = before[start..].chars().count() as u64 + 1;
+            Location { file: file.path.clone(), line, column }
+        });
+        need
     }
 }
 
@@ -404,6 +429,7 @@ pub(crate) fn planned(
         version: declaration.version,
         params: document(params)?,
         inputs,
+        needs: vec![],
         outputs: outputs.map(|(port, fact)| Port { name: (*port).to_owned(), kind: fact.kind() }).collect(),
         seed: declaration.draws.then(|| params.stage().seed().unwrap_or(seed)),
         numeric: match declaration.numeric {

@@ -275,6 +275,7 @@ impl Rewrite<'_> {
                 outside: &outside,
                 diagnostics: vec![],
                 warnings: vec![],
+                needs: vec![],
             };
             let outputs = params.stage().check(&mut context);
             if let Some(diagnostic) = context.diagnostics.first() {

@@ -61,18 +61,19 @@ impl Rows {
         }
     }
 
-    /// Does what is to be done where parts share rows, and writes down what was found.
+    /// Does what is to be done where parts share rows, and writes down what was found. Gives the number of training rows
+    /// that were left out.
     pub(crate) fn check_leaks(
         &mut self,
         by: Comparison<'_>,
         folder: &Path,
         report: Report<'_>,
-    ) -> Result<(), StageError> {
+    ) -> Result<u64, StageError> {
         let chains = by.chains.iter().map(|(name, steps)| (*name, *steps));
         let by_default = data::tells_rows_apart(by.chains.values().copied());
         let on_leak = by.on_leak.unwrap_or(if by_default { OnLeak::Warn } else { OnLeak::Ignore });
         if on_leak == OnLeak::Ignore {
-            return Ok(());
+            return Ok(0);
         }
         let (table, parts, pictures) = (&self.table, self.parts.as_slice(), self.pictures.as_ref());
         let own = LeakRows { table, parts, pictures, labels: by.labels };
@@ -81,7 +82,7 @@ impl Rows {
             learnt.map(|Learnt { table, parts, labels }| LeakRows { table, parts, pictures: None, labels });
         let mut found = data::leaks(&own, learnt_rows.as_ref(), chains);
         if found.leaks.pairs.is_empty() {
-            return Ok(());
+            return Ok(0);
         }
         let examples = self.examples(&found, learnt)?;
         if on_leak == OnLeak::Fail {
@@ -97,7 +98,8 @@ impl Rows {
             report(Progress::Warning { text: format!("{} ({advice})", found.leaks) });
         }
         examples.into_iter().for_each(|text| report(Progress::Note { text }));
-        write_json(folder, LEAKS_FILE, &found.leaks)
+        write_json(folder, LEAKS_FILE, &found.leaks)?;
+        Ok(found.leaks.dropped.get(&RowGroup::of(Some(Part::Train))).copied().unwrap_or(0))
     }
 
     /// The rows that are left without those that are to be left out; counts these.

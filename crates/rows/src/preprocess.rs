@@ -62,10 +62,11 @@ pub(crate) fn run(params: &Preprocess, task: &Task, report: Report<'_>) -> Resul
     let known = known.into_values().flat_map(|label| label.columns().to_vec());
     let learnt = learnt(params, task, known.collect())?;
     let by = Comparison { on_leak: params.on_leak, chains: &chains, labels: &labels, learnt };
-    rows.check_leaks(by, &folder, report)?;
+    let left_out = rows.check_leaks(by, &folder, report)?;
     let Rows { table, parts, pictures, numbers } = rows;
     step(report, "fit", 1);
-    let (fitted, mut encoded) = data::Transform::fit_apply(before, &table, &parts, &spec, id).or_stage()?;
+    let (fitted, mut encoded) = data::Transform::fit_apply(before, &table, &parts, &spec, id)
+        .map_err(|error| without_leaks(error, left_out))?;
     tell_unplaced(&encoded, &table, report)?;
     tell_misspelt(&fitted, report);
     if let Some(weights) = &params.weights {
@@ -95,6 +96,23 @@ pub(crate) fn run(params: &Preprocess, task: &Task, report: Report<'_>) -> Resul
         }
     }
     Ok(outputs.done())
+}
+
+/// An error of fitting and encoding, after so many training rows were left out because they leak.
+fn without_leaks(error: data::Error, left_out: u64) -> StageError {
+    let of_classes = matches!(error, data::Error::OneClass { .. } | data::Error::UnknownLabel { .. });
+    let error = Err::<(), _>(error).or_stage().err();
+    let mut error = error.expect("an error stays one");
+    if of_classes && left_out > 0 {
+        let rows =
+            if left_out == 1 { "1 training row".to_owned() } else { format!("{left_out} training rows") };
+        let because = format!(
+            "on-leak = \"drop\" left out {rows}: if they were the last of a class, split the source otherwise or say \
+             on-leak = \"warn\""
+        );
+        error.hint = Some(error.hint.map_or(because.clone(), |hint| format!("{hint}; {because}")));
+    }
+    error
 }
 
 fn step(report: Report<'_>, phase: &str, done: u64) {

@@ -72,7 +72,10 @@ impl Stage for GradientBoosting {
 
     fn check(&self, context: &mut Context<'_>) -> Vec<(&'static str, Fact)> {
         let Some((data, head)) = self.inputs().check_head(context) else { return vec![] };
-        if self.early_stopping.is_some() && !data.parts.contains(&Part::Valid) {
+        if self.early_stopping.is_some() && data.parts.contains(&Part::Valid) {
+            let place = context.place("early-stopping");
+            context.need(&[Part::Valid], &data, "early stopping watches", place);
+        } else if self.early_stopping.is_some() {
             let message =
                 format!("early stopping watches the valid part, which `{}` does not have", data.rows.source);
             let diagnostic = Diagnostic::new("unknown-part", context.place("early-stopping"), message);

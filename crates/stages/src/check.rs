@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use data::{CellType, ColumnType, Part, Source};
 use network::{Network, nearest};
-use plan::{ArtifactKind, Diagnostic, Place, Segment, Variant};
+use plan::{ArtifactKind, Blame, Diagnostic, Need, Place, Segment, StageError, Variant};
 
 use crate::fact::{DatasetFact, Fact, FeaturesFact, HeadFact, LabelFact, NetworkFact};
 use crate::fit::Shapes;
@@ -94,6 +94,8 @@ pub struct Context<'a> {
     pub diagnostics: Vec<Diagnostic>,
     /// What is no mistake, and yet not likely meant.
     pub warnings: Vec<Diagnostic>,
+    /// What inputs must hold when they are made, each with the place that asks for it.
+    pub needs: Vec<(Place, Need)>,
 }
 
 impl Context<'_> {
@@ -169,6 +171,30 @@ impl Context<'_> {
         }
     }
 
+    /// Asks for rows in one of these parts of the data, before anything runs that they are for. `who` asks for them.
+    pub(crate) fn need(&mut self, parts: &[Part], data: &DatasetFact, who: &str, place: Place) {
+        let source = &data.rows.source;
+        let names: Vec<&str> = parts.iter().map(|part| part.name()).collect();
+        let split = self.sources.get(source).and_then(|fact| fact.source.split.as_ref());
+        let hint = match split.and_then(|split| split.column.as_ref()) {
+            Some(column) => {
+                format!("no cell of `{column}`, which says the part of each row, is `{}`", names[0])
+            }
+            None => "the data has too few rows for such a share: make it larger".to_owned(),
+        };
+        let error = StageError::new(
+            Blame::Input,
+            format!("{who} the {} part, and no row of `{source}` is in it", names.join(" or ")),
+        );
+        let need = Need {
+            port: "data".to_owned(),
+            file: data::DESCRIPTION_FILE.to_owned(),
+            any_of: names.iter().map(|part| format!("/parts/{part}/rows")).collect(),
+            error: error.hint(hint),
+        };
+        self.needs.push((place, need));
+    }
+
     /// Reports a part that the data set's split does not make; gives the part that is meant.
     ///
     /// Without a wish it is the test part, else the validation part, else all rows.
@@ -184,6 +210,8 @@ impl Context<'_> {
                 };
                 let message = format!("the data has no {} part", part.name());
                 self.report(Diagnostic::new("unknown-part", self.place("part"), message).hint(hint));
+            } else {
+                self.need(&[part], data, "the stage reads", self.place("part"));
             }
             return Some(part);
         }

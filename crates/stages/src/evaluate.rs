@@ -35,7 +35,7 @@ pub struct Evaluate {
     /// for an output that is evaluated alone, and only it may have a threshold or a calibration.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub output: Option<String>,
-    /// Which rows; by default the test part, else the valid part, else all.
+    /// Which rows; by default the test part, else the valid part, else all where the model has learnt from none of them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub part: Option<Part>,
     /// What is measured; by default what fits the label.
@@ -94,6 +94,9 @@ impl Stage for Evaluate {
         let part = context.part(self.part, data);
         let key = if self.part.is_some() { "part" } else { "model" };
         context.unseen(fitted, &data.part(part), key);
+        if self.part.is_none() && fitted.overlap(&data.part(None)).is_some() {
+            self.need_unseen(fitted, data, context);
+        }
         match &told[..] {
             [only] => {
                 if let Some(threshold) = self.threshold {
@@ -152,6 +155,17 @@ fn has_label(told: &Told, data: &DatasetFact, context: &mut Context<'_>) -> bool
 }
 
 impl Evaluate {
+    /// Asks for rows that the model has not seen: where test and valid are empty, all rows would be taken.
+    fn need_unseen(&self, fitted: &RowSet, data: &DatasetFact, context: &mut Context<'_>) {
+        let unseen =
+            |part: &Part| data.parts.contains(part) && fitted.overlap(&data.part(Some(*part))).is_none();
+        let parts: Vec<Part> = [Part::Test, Part::Valid].into_iter().filter(unseen).collect();
+        if !parts.is_empty() {
+            let who = "the model has learnt from other rows, so this evaluates";
+            context.need(&parts, data, who, context.place("data"));
+        }
+    }
+
     /// Reports rows without weights, and metrics that count all rows alike.
     fn check_weights(&self, data: &DatasetFact, context: &mut Context<'_>) {
         if !self.weighted {

@@ -1,6 +1,6 @@
 //! What heads, clusters and projections are fitted on: features of any number of stages, and columns of the data.
 
-use data::{ColumnType, LabelKind};
+use data::{ColumnType, LabelKind, Part};
 use network::nearest;
 use plan::{ArtifactKind, Diagnostic};
 
@@ -61,6 +61,9 @@ impl Inputs<'_> {
         };
         let (widths, fitted) = joined(self.features, &data, context)?;
         let fitted = fitted.union(&trained_on(&data));
+        if data.parts.contains(&Part::Train) {
+            context.need(&[Part::Train], &data, "the stage trains on", context.place("data"));
+        }
         Some((data, HeadFact { widths, columns, label: label.kind, fitted }))
     }
 

@@ -158,6 +158,8 @@ fn check_part(
         let message = format!("{what} on rows that the model was trained on: {why}");
         let hint = "choose a part that nothing was fitted on, such as part = \"valid\"";
         context.report(Diagnostic::new("fits-on-training-rows", place, message).hint(hint));
+    } else {
+        context.need(&[part], &model.data, &format!("{what} on"), place);
     }
 }
 

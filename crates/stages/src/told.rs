@@ -86,6 +86,8 @@ impl Watched {
             let message = format!("{who} watches the {name} part, which `{source}` does not have");
             let diagnostic = Diagnostic::new("unknown-part", context.place(key), message);
             context.report(diagnostic.hint(context.part_hint(part, data)));
+        } else {
+            context.need(&[part], data, &format!("{who} watches"), context.place(key));
         }
         if part == Part::Test {
             let place = context.inside([key.into(), "part".into()]);

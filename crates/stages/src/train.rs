@@ -160,6 +160,8 @@ pub(crate) fn check_training(
         context.report(
             Diagnostic::new("unknown-part", context.place("data"), message).hint("add `train` to its split"),
         );
+    } else if !data.parts.is_empty() {
+        context.need(&[Part::Train], data, "the stage trains on", context.place("data"));
     }
     let goals = check_outputs(training, before, data, network, key, context);
     // Where nothing says what is learnt, nothing says what can be measured.

@@ -31,7 +31,7 @@ pub fn run(task: &Task, report: Report<'_>) -> Result<Outcome, StageError> {
         Params::Finetune(params) => train::finetune(params, task, report),
         Params::Export(_) => export::export(task),
         Params::Import(_) => export::import(task),
-        Params::WordVectors(params) => word_vectors::run(params, task),
+        Params::WordVectors(params) => word_vectors::run(params, task, report),
         Params::LoadNetwork(params) => load_network::load_network(params, task),
         Params::LoadSubnet(params) => network::load_subnet(params, task),
         Params::JoinNetworks(params) => join::run(params, task),

@@ -1,9 +1,13 @@
 //! Runs `word-vectors`.
 
+mod spelling;
+
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use data::{Draws, Vocabulary};
-use plan::{ArtifactKind, Blame, Outcome, StageError, Task};
+use plan::{ArtifactKind, Blame, Outcome, Progress, StageError, Task};
+use rows::Report;
 use rows::files::{Outputs, TRANSFORM, read_bytes, write_csv};
 use rows::inputs::{artifact, outside, transform};
 use stages::{Goals, MissingVectors};
@@ -13,7 +17,11 @@ use weights::{Hit, Limits, WordVectors};
 use crate::error::OrStage;
 use crate::network::StoredNetwork;
 
-pub(crate) fn run(params: &stages::WordVectors, task: &Task) -> Result<Outcome, StageError> {
+pub(crate) fn run(
+    params: &stages::WordVectors,
+    task: &Task,
+    report: Report<'_>,
+) -> Result<Outcome, StageError> {
     let encoded = artifact(task, "data")?;
     let fitted = transform(encoded)?;
     let columns = || fitted.columns().iter().filter_map(|(name, column)| Some((name, column.vocabulary()?)));
@@ -22,11 +30,13 @@ pub(crate) fn run(params: &stages::WordVectors, task: &Task) -> Result<Outcome, 
         column.ok_or_else(|| StageError::new(Blame::Input, "the data has no such column of words"))?;
     let words: Vec<&str> = vocabulary.words().iter().map(String::as_str).collect();
     let path = outside(task, "path")?;
-    let mut found = WordVectors::read(&path, &words, &Limits::default())
-        .map_err(|error| StageError::new(Blame::Input, error.to_string()))?;
+    let mut found = read(&path, &words)?;
     // What stands for padding is not a word, whatever the file says of it.
     found.hits[data::PAD as usize] = Hit::Missing;
     found.values[..found.width].fill(0.0);
+    if let Some(text) = spelling::other(&words, &found, column, |words| read(&path, words))? {
+        report(Progress::Warning { text });
+    }
     if params.missing == MissingVectors::Random {
         draw_missing(&mut found, &words, task.seed);
     }
@@ -51,6 +61,11 @@ pub(crate) fn run(params: &stages::WordVectors, task: &Task) -> Result<Outcome, 
     write_csv(&folder, "missing.csv", &["word".to_owned(), "count".to_owned()], rows)?;
     tell(&found, vocabulary, &mut outputs);
     Ok(outputs.done())
+}
+
+fn read(path: &Path, words: &[&str]) -> Result<WordVectors, StageError> {
+    WordVectors::read(path, words, &Limits::default())
+        .map_err(|error| StageError::new(Blame::Input, error.to_string()))
 }
 
 /// The line of the summary: words by how they came to their vectors, and the share of the text that has one.

@@ -67,6 +67,16 @@ fn shared_rows_can_stop_a_stage() {
 }
 
 #[test]
+fn a_class_that_dropping_ends_is_told_with_the_reason() {
+    let session = session();
+    let rows = "Kind people,1,train\nLoud and cold,0,train\nWarm and calm,1,train\nLoud and cold,0,test\n";
+    session.write("reviews.csv", &format!("review,label,part\n{rows}"));
+    let transcript = session.transcript("run recipe.toml --set stages.tokens.on-leak=drop");
+    assert!(transcript.ends_with("--- exit code 2\n"), "{transcript}");
+    assert_snapshot!("leaks_drop_class", transcript);
+}
+
+#[test]
 fn shared_rows_are_dropped_from_the_earlier_part() {
     let session = session();
     let drop = "--set stages.tokens.on-leak=drop";

@@ -15,6 +15,7 @@ mod linkage;
 mod messages;
 mod mixed;
 mod outputs;
+mod parts;
 mod pictures;
 mod report;
 mod session;

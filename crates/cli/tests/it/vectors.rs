@@ -108,6 +108,21 @@ fn missing_vectors_are_drawn_by_word() {
 }
 
 #[test]
+fn vectors_of_other_words_are_told_with_the_likely_cause() {
+    let upper = "text,label\nGOOD Great Fine,1\nBAD worst rare,0\n";
+    for (name, vectors, reviews) in [
+        ("vectors_capitals", "Good 3 4\nGreat 4 3\nbad -3 4\nWorst -4 3\nFine 1 0\n", None),
+        ("vectors_language", "gut 3 4\nschlecht -3 4\n", None),
+        ("vectors_lower", VECTORS, Some(upper)),
+    ] {
+        let session = session();
+        session.write("vectors.txt", vectors);
+        reviews.into_iter().for_each(|reviews| session.write("reviews.csv", reviews));
+        assert_snapshot!(name, session.transcript("run recipe.toml --only vectors --jobs 1"));
+    }
+}
+
+#[test]
 fn a_file_that_breaks_after_its_start_is_told() {
     let session = session();
     session.write("vectors.txt", "good 3 4\ngreat 4\n");

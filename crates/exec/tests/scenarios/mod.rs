@@ -15,7 +15,7 @@ use store::{RunInfo, RunOutcome, RunState, Store};
 use tempfile::TempDir;
 
 pub(crate) fn all() -> Vec<Trial> {
-    let trials: [(&str, fn()); 21] = [
+    let trials: [(&str, fn()); 22] = [
         ("a_second_run_is_all_hits", a_second_run_is_all_hits),
         ("a_changed_param_reruns_what_follows", a_changed_param_reruns_what_follows),
         ("equal_bytes_stop_the_reruns", equal_bytes_stop_the_reruns),
@@ -24,6 +24,7 @@ pub(crate) fn all() -> Vec<Trial> {
         ("force_reruns_the_named_stages", force_reruns_the_named_stages),
         ("equal_stages_run_once", equal_stages_run_once),
         ("a_failure_skips_only_what_needs_it", a_failure_skips_only_what_needs_it),
+        ("what_a_stage_lacks_is_told_before_others_run", what_a_stage_lacks_is_told_before_others_run),
         ("a_crash_ends_one_stage", a_crash_ends_one_stage),
         ("a_killed_worker_is_the_environment", a_killed_worker_is_the_environment),
         ("a_broken_stage_goes_on_from_its_checkpoint", a_broken_stage_goes_on_from_its_checkpoint),
@@ -89,6 +90,7 @@ impl Bench {
             seed: None,
             numeric: false,
             extent: None,
+            needs: vec![],
             note: None,
         }
     }
@@ -295,6 +297,34 @@ fn a_failure_skips_only_what_needs_it() {
     bench.ran();
     bench.run(&plan);
     assert_eq!(bench.ran(), ["bad"], "errors are not kept");
+}
+
+fn what_a_stage_lacks_is_told_before_others_run() {
+    let bench = Bench::new();
+    let needing = |stage: &str, pointers: &[&str]| {
+        let error = plan::StageError::new(Blame::Input, "there are no such rows");
+        let any_of = pointers.iter().map(|pointer| (*pointer).to_owned()).collect();
+        let need = plan::Need { port: "in".into(), file: "text".into(), any_of, error };
+        Stage { needs: vec![need], ..bench.stage(stage, &["rows", "net"], json!({})) }
+    };
+    let plan = |pointers: &[&str]| {
+        bench.plan(vec![
+            bench.stage("rows", &[], json!({ "text": r#"{"train":{"rows":3},"test":{"rows":0}}"# })),
+            bench.stage("net", &["rows"], json!({})),
+            bench.stage("other", &["rows"], json!({ "text": "other" })),
+            needing("test", pointers),
+        ])
+    };
+    let (summary, _) = bench.run_as(&plan(&["/test/rows", "/valid/rows"]), 1, Force::None);
+    assert_eq!(error(&summary, "test").message, "there are no such rows");
+    assert!(matches!(end(&summary, "net"), End::Skipped { because } if because == "test"));
+    assert_eq!(bench.ran(), ["other", "rows"]);
+    // The rows are there from the store now.
+    let (summary, _) = bench.run(&plan(&["/test/rows"]));
+    assert_eq!((summary.failed(), summary.skipped()), (1, 1));
+    assert_eq!(bench.ran(), Vec::<String>::new());
+    let (summary, _) = bench.run(&plan(&["/test/rows", "/train/rows"]));
+    assert_eq!(summary.failed(), 0);
 }
 
 fn a_crash_ends_one_stage() {
