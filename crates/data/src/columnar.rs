@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::io::{BufReader, Cursor, Read, Seek};
+use std::ops::Range;
 use std::path::Path;
 
 use arrow_array::cast::AsArray;
@@ -98,7 +99,8 @@ fn rows(item: &Item, source: &Source, format: Format, table: &mut Builder) -> Re
                 rows.starts.extend(before..before + batch.num_rows() as u64);
                 rows.columns.par_iter_mut().zip(&wanted).try_for_each(|(column, at)| {
                     let name = schema.field(*at).name();
-                    push(batch.column(*at), source, column).map_err(|kind| unreadable(&path, name, &kind))
+                    push(batch.column(*at), Some(source), column)
+                        .map_err(|kind| unreadable(&path, name, &kind))
                 })?;
             }
             rows
@@ -125,7 +127,8 @@ fn parquet_rows(item: &Item, source: &Source, table: &mut Builder) -> Result<Row
         let mut column = Column::default();
         for batch in reader.map_err(|error| bad(&path, &error))? {
             let batch = batch.map_err(|error| bad(&path, &error))?;
-            push(batch.column(0), source, &mut column).map_err(|kind| unreadable(&path, name, &kind))?;
+            push(batch.column(0), Some(source), &mut column)
+                .map_err(|kind| unreadable(&path, name, &kind))?;
         }
         Ok(column)
     };
@@ -201,8 +204,8 @@ fn unreadable(path: &Path, column: &str, kind: &DataType) -> Error {
     Error::ColumnKind { path: path.into(), column: column.into(), kind: kind.to_string() }
 }
 
-/// Adds an array's values as cells; a type that has no text is the error.
-fn push(array: &dyn Array, source: &Source, column: &mut Column) -> Result<(), DataType> {
+/// Adds an array's values as cells, which the source may take for nothing known; a type that has no text is the error.
+fn push(array: &dyn Array, source: Option<&Source>, column: &mut Column) -> Result<(), DataType> {
     let mut into = Cells { source, column };
     match array.data_type() {
         DataType::Utf8 => into.texts(array.as_string::<i32>().iter()),
@@ -249,10 +252,24 @@ fn push(array: &dyn Array, source: &Source, column: &mut Column) -> Result<(), D
         DataType::Dictionary(..) => {
             let dictionary = array.as_any_dictionary();
             let mut values = Column::default();
-            push(dictionary.values(), source, &mut values)?;
+            push(dictionary.values(), None, &mut values)?;
             for (row, key) in dictionary.normalized_keys().into_iter().enumerate() {
                 into.cell(if array.is_null(row) { "" } else { values.cell(key) });
             }
+        }
+        DataType::List(_) => {
+            let lists = array.as_list::<i32>();
+            let ends = lists.offsets().windows(2).map(|ends| ends[0] as usize..ends[1] as usize);
+            into.lists(array, lists.values(), ends)?;
+        }
+        DataType::LargeList(_) => {
+            let lists = array.as_list::<i64>();
+            let ends = lists.offsets().windows(2).map(|ends| ends[0] as usize..ends[1] as usize);
+            into.lists(array, lists.values(), ends)?;
+        }
+        DataType::FixedSizeList(_, size) => {
+            let (lists, size) = (array.as_fixed_size_list(), *size as usize);
+            into.lists(array, lists.values(), (0..array.len()).map(|row| row * size..(row + 1) * size))?;
         }
         other => return Err(other.clone()),
     }
@@ -261,13 +278,34 @@ fn push(array: &dyn Array, source: &Source, column: &mut Column) -> Result<(), D
 
 /// A column that values become cells of.
 struct Cells<'a> {
-    source: &'a Source,
+    source: Option<&'a Source>,
     column: &'a mut Column,
 }
 
 impl Cells<'_> {
     fn cell(&mut self, cell: &str) {
-        self.column.push(self.source.known(cell));
+        self.column.push(self.source.map_or(cell, |source| source.known(cell)));
+    }
+
+    /// Lists of values with a blank between two; lists of lists have no text.
+    fn lists(
+        &mut self,
+        array: &dyn Array,
+        values: &dyn Array,
+        ends: impl Iterator<Item = Range<usize>>,
+    ) -> Result<(), DataType> {
+        let mut cells = Column::default();
+        match values.data_type() {
+            DataType::List(_) | DataType::LargeList(_) | DataType::FixedSizeList(..) => {
+                return Err(array.data_type().clone());
+            }
+            _ => push(values, None, &mut cells).map_err(|_| array.data_type().clone())?,
+        }
+        for (row, own) in ends.enumerate() {
+            let own: Vec<&str> = own.filter(|_| !array.is_null(row)).map(|at| cells.cell(at)).collect();
+            self.cell(&own.join(" "));
+        }
+        Ok(())
     }
 
     fn texts<'v>(&mut self, values: impl Iterator<Item = Option<&'v str>>) {

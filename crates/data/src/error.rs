@@ -837,7 +837,7 @@ impl Error {
                 "end the column's chain with a center-crop, or crop to the column's size in `augment`".into()
             }
             Self::OneClass { .. } => "there is nothing to tell apart: a label needs two classes or more".into(),
-            Self::UnknownLabel { .. } => "classes come from the training rows".into(),
+            Self::UnknownLabel { .. } => "classes come from the training rows, or are declared: classes = [...]".into(),
             _ => return None,
         })
     }

@@ -70,6 +70,11 @@ pub struct LabelColumn {
     /// Of tags: the encoded column of text whose words they are of.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub of: Option<String>,
+    /// The classes, labels or tags in their order, where cells name them by their numbers from 0 or by these names; by default
+    /// those of the training rows, sorted.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(min = 2))]
+    pub classes: Vec<String>,
 }
 
 impl From<&str> for Label {
@@ -94,6 +99,14 @@ impl Label {
             Label::Columns(_) | Label::Read(LabelColumn { separator: Some(_), .. }) => LabelKind::MultiLabel,
             Label::Read(LabelColumn { kind, .. }) => kind.unwrap_or_default(),
             Label::Column(_) => kind,
+        }
+    }
+
+    /// The classes that it declares.
+    pub fn classes(&self) -> &[String] {
+        match self {
+            Label::Read(LabelColumn { classes, .. }) => classes,
+            _ => &[],
         }
     }
 
@@ -126,6 +139,9 @@ pub struct FittedLabel {
     /// Of tags: the encoded column of text whose words they are of.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub of: Option<String>,
+    /// Names of classes by the numbers that cells may hold.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    numbered: Vec<String>,
 }
 
 /// More distinct labels than this are no classes.
@@ -207,8 +223,15 @@ impl Labels {
 impl FittedLabel {
     pub(crate) fn fit(table: &Table, rows: &[usize], label: &Label, kind: LabelKind) -> Result<Self, Error> {
         let kind = label.kind(kind);
-        let mut fitted =
-            Self { column: String::new(), kind, classes: vec![], columns: vec![], separator: None, of: None };
+        let mut fitted = Self {
+            column: String::new(),
+            kind,
+            classes: vec![],
+            columns: vec![],
+            separator: None,
+            of: None,
+            numbered: vec![],
+        };
         fitted.read_from(label);
         fitted.of = label.of().map(ToOwned::to_owned);
         fitted.classes = match label {
@@ -216,6 +239,7 @@ impl FittedLabel {
                 columns.iter().try_for_each(|name| table.column(name).map(drop))?;
                 columns.clone()
             }
+            Label::Column(_) | Label::Read(_) if !label.classes().is_empty() => label.classes().to_vec(),
             Label::Column(name) | Label::Read(LabelColumn { column: name, .. }) => {
                 fitted.learn(table, rows, name)?
             }
@@ -226,6 +250,9 @@ impl FittedLabel {
     /// The same label in other columns.
     pub(crate) fn read_from(&mut self, label: &Label) {
         self.column = label.columns().join(", ");
+        if !label.classes().is_empty() {
+            self.numbered = label.classes().to_vec();
+        }
         match label {
             Label::Columns(columns) => self.columns.clone_from(columns),
             Label::Read(LabelColumn { separator: Some(separator), .. }) => {
@@ -238,6 +265,12 @@ impl FittedLabel {
     /// The columns that hold it.
     pub fn columns(&self) -> &[String] {
         if self.columns.is_empty() { std::slice::from_ref(&self.column) } else { &self.columns }
+    }
+
+    /// The class that a cell names, perhaps by its number.
+    fn meant<'a>(&'a self, cell: &'a str) -> &'a str {
+        let number = cell.parse::<usize>().ok().filter(|_| !self.numbered.iter().any(|name| name == cell));
+        number.and_then(|number| self.numbered.get(number)).map_or(cell, String::as_str)
     }
 
     /// The classes that the rows name.
@@ -310,7 +343,7 @@ impl FittedLabel {
                 let number = finite(cell).filter(|_| numeric);
                 numbers.iter().position(|own| number.is_some() && *own == number).map(|at| at as i32)
             };
-            let index = by_name.get(cell).copied().or_else(by_number);
+            let index = by_name.get(self.meant(cell)).copied().or_else(by_number);
             indices.push(index.ok_or_else(|| self.unknown(table, row, column, cell))?);
         }
         Ok(Labels::Class(indices))
@@ -336,7 +369,7 @@ impl FittedLabel {
                 return Err(Error::TagCount { place, column, tags: own.len(), words: count, of: of.into() });
             }
             for tag in own {
-                let index = places.get(tag).copied();
+                let index = places.get(self.meant(tag)).copied();
                 all.push(index.ok_or_else(|| self.unknown(table, row, column, tag))?);
             }
         }
@@ -351,7 +384,7 @@ impl FittedLabel {
         let mut flags = vec![0; table.rows() * width];
         for row in 0..table.rows() {
             for name in parts(table.cell(row, column), separator) {
-                let Some(place) = places.get(name) else {
+                let Some(place) = places.get(self.meant(name)) else {
                     return Err(self.unknown(table, row, column, name));
                 };
                 flags[row * width + place] = 1;

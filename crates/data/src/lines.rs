@@ -159,11 +159,20 @@ fn bad(path: &Path, text: &str, start: usize, error: &serde_json::Error) -> Erro
     Error::Json { place: Place::of(path, text, start + offset), reason }
 }
 
-/// A value as a cell: text without its quotes, null as nothing, all else as JSON.
+/// A value as a cell: text without its quotes, null as nothing, a list of such values with a blank between two, all else as
+/// JSON.
 fn cell(value: &RawValue) -> Result<Cow<'_, str>, serde_json::Error> {
     match value.get().as_bytes().first() {
         Some(b'"') => Ok(serde_json::from_str::<Text<'_>>(value.get())?.0),
         Some(b'n') => Ok(Cow::Borrowed("")),
+        Some(b'[') => {
+            let values: Vec<&RawValue> = serde_json::from_str(value.get())?;
+            if values.iter().any(|value| value.get().starts_with(['[', '{'])) {
+                return Ok(Cow::Borrowed(value.get()));
+            }
+            let cells = values.into_iter().map(cell).collect::<Result<Vec<_>, _>>()?;
+            Ok(Cow::Owned(cells.join(" ")))
+        }
         _ => Ok(Cow::Borrowed(value.get())),
     }
 }

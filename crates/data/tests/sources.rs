@@ -399,15 +399,27 @@ fn types_of_cells() {
     assert_eq!(folder.types(json!({"path": ".", "format": "texts"})), [const { Vec::<String>::new() }; 2]);
 }
 
-/// `tests/columns` was written by pyarrow 26 from one table of every type that has a text, and a list.
+/// `tests/columns` was written by pyarrow 26: from one table of every type that has a text, `lists.parquet` of lists.
 #[test]
 fn typed_columns() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/columns");
-    let columns = ["text", "n", "x", "f", "yes", "kind", "day", "at", "price"];
+    let columns = ["text", "n", "x", "f", "yes", "kind", "day", "at", "price", "list"];
+    let moment = "2024-05-31T18:30:00.25Z";
     let expected = [
-        ["good, \"very\"", "1", "0.1", "0.1", "true", "a", "2024-05-31", "2024-05-31T18:30:00.25Z", "12.50"],
-        ["", "", "", "2", "false", "b", "", "", ""],
-        ["café", "-3", "1000000000000000000000", "", "", "", "1960-02-29", "1969-12-31T23:59:59Z", "-0.05"],
+        ["good, \"very\"", "1", "0.1", "0.1", "true", "a", "2024-05-31", moment, "12.50", "1"],
+        ["", "", "", "2", "false", "b", "", "", "", "2 3"],
+        [
+            "café",
+            "-3",
+            "1000000000000000000000",
+            "",
+            "",
+            "",
+            "1960-02-29",
+            "1969-12-31T23:59:59Z",
+            "-0.05",
+            "",
+        ],
     ];
     for name in
         ["snappy.parquet", "zstd.parquet", "gzip.parquet", "lz4.parquet", "plain.feather", "stream.arrows"]
@@ -425,13 +437,10 @@ fn typed_columns() {
         assert_eq!(twice, [["a"], [""], [""], ["a"], [""], [""]]);
         assert_eq!(
             copies.types(json!({"path": name, "columns": columns})),
-            [vec!["f", "n", "price", "x"], vec!["at", "day", "kind", "text", "yes"]]
+            [vec!["f", "n", "price", "x"], vec!["at", "day", "kind", "list", "text", "yes"]]
         );
         let place = copies.read(json!({"path": name, "columns": ["n", "x"]})).unwrap().place(2, 1).unwrap();
         assert_eq!((place.line, place.column), (3, 2));
-        let error = copies.error(json!({"path": name}));
-        assert!(error.starts_with(&format!("{name}: the column `list` holds List(")), "{error}");
-        assert!(error.ends_with("= name the columns to read: columns = [...]"), "{error}");
         let format = if name.ends_with("parquet") { "parquet" } else { "arrow" };
         let error = copies.error(json!({"path": "cut", "format": format, "columns": ["n"]}));
         assert!(error.starts_with("cut: the file is damaged"), "{error}");
@@ -449,6 +458,34 @@ fn typed_columns() {
         let error = folder.error(json!({"path": path}));
         assert!(error.starts_with(&format!("{path}: the file is damaged")), "{error}");
     }
+}
+
+#[test]
+fn lists_are_values_with_blanks_between() {
+    let bytes = fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/columns/lists.parquet")).unwrap();
+    let lines = r#"{"tokens": ["EU", "rejects", "German"], "ner_tags": [3, 0, 7], "nested": [[1]]}
+{"tokens": [], "ner_tags": [], "nested": null}
+{"tokens": ["a", null], "ner_tags": [1, 0], "nested": {"a": [1]}}
+"#;
+    let folder = Folder::new(&[("a.parquet", &bytes), ("a.jsonl", lines.as_bytes())]);
+    let columns = ["tokens", "large", "ner_tags", "pair"];
+    assert_eq!(
+        folder.rows(json!({"path": "a.parquet", "columns": columns, "na": ["NA"]})),
+        [
+            ["EU rejects German", "x", "3 0 7", "1.5 2"],
+            ["", "NA y", "", ""],
+            ["", "", "", "0.25 -1"],
+            ["a ", "", "1 0", "0 3"]
+        ]
+    );
+    let error = folder.error(json!({"path": "a.parquet"}));
+    assert!(error.starts_with("a.parquet: the column `nested` holds List("), "{error}");
+    assert!(error.ends_with("= name the columns to read: columns = [...]"), "{error}");
+    // What holds lists or objects stays JSON.
+    assert_eq!(
+        folder.rows(json!({"path": "a.jsonl"})),
+        [["EU rejects German", "3 0 7", "[[1]]"], ["", "", ""], ["a ", "1 0", r#"{"a": [1]}"#]]
+    );
 }
 
 #[test]

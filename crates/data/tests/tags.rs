@@ -236,6 +236,46 @@ fn tags_and_words_that_do_not_fit_are_told() {
     );
 }
 
+#[test]
+fn lists_of_words_and_of_numbers_of_tags() {
+    // As `datasets` writes CoNLL 2003: a list of words, and one of classes by number.
+    let work = Work::new();
+    let text = r#"{"tokens": ["EU", "rejects", "German", "call"], "ner_tags": [3, 0, 7, 0]}
+{"tokens": [], "ner_tags": []}
+{"tokens": ["Peter", "Blackburn"], "ner_tags": [1, 2]}
+"#;
+    let table = work.read("t.jsonl", text, json!({ "path": "t.jsonl" })).unwrap();
+    let names = ["O", "B-PER", "I-PER", "B-ORG", "I-ORG", "B-LOC", "I-LOC", "B-MISC", "I-MISC"];
+    let label = json!({ "column": "ner_tags", "kind": "tags", "of": "tokens", "classes": names });
+    let spec = Spec {
+        columns: [("tokens".to_owned(), serde_json::from_value(plain()).unwrap())].into(),
+        label: Some(serde_json::from_value(label).unwrap()),
+        ..Spec::default()
+    };
+    let (transform, encoded) = Transform::fit_apply(None, &table, &[], &spec, None).unwrap();
+    encoded.write(work.0.path()).unwrap();
+    let data = Dataset::open(work.0.path()).unwrap();
+    assert_eq!(data.description().label.as_ref().unwrap().classes, names);
+    let tags = |rows: &[u32]| match data.label_batch(LABEL, rows).unwrap() {
+        Labels::Tags(tags) => tags.tags,
+        other => panic!("{other:?}"),
+    };
+    assert_eq!((tags(&[0, 1]), tags(&[2])), (vec![3, 0, 7, 0], vec![1, 2]));
+    // The transform reads names as well, and knows no other number.
+    let again = |tags: &str| {
+        let line = format!("{{\"tokens\": [\"Peter\"], \"ner_tags\": {tags}}}\n");
+        let table = work.read("u.jsonl", &line, json!({ "path": "u.jsonl" })).unwrap();
+        let encoded = transform.apply(&table, &[], true, None)?;
+        let other = Work::new();
+        encoded.write(other.0.path()).unwrap();
+        Ok(Dataset::open(other.0.path()).unwrap().label_batch(LABEL, &[0]))
+    };
+    let own = Tags { words: Words { offsets: vec![0, 1], steps: vec![Some(0)] }, tags: vec![1] };
+    assert_eq!(again("[\"B-PER\"]").unwrap(), Some(Labels::Tags(own)));
+    let error = work.words(&again("[9]").unwrap_err());
+    assert!(error.contains("the label `9` in column `ner_tags` is none of the classes O, B-PER"), "{error}");
+}
+
 #[derive(Deserialize)]
 struct Reference {
     texts: Vec<String>,

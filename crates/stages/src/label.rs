@@ -77,6 +77,7 @@ impl Preprocess {
                 let hint = "remove `separator`, or `kind`";
                 context.report(Diagnostic::new("labels", place.join("separator"), message).hint(hint));
             }
+            check_classes(label, &place, context);
             if !misplaced {
                 self.check_of(label, &place, context);
             }
@@ -231,6 +232,31 @@ impl Preprocess {
                 }
             }
         }
+    }
+}
+
+/// Reports classes that are declared twice or without a name, and of what has none.
+fn check_classes(label: &Label, place: &Place, context: &mut Context<'_>) {
+    let (Label::Read(column), classes) = (label, label.classes()) else { return };
+    if classes.is_empty() {
+        return;
+    }
+    let place = place.join("classes");
+    if column.kind == Some(LabelKind::Number) {
+        let message = "a number has no classes";
+        let diagnostic = Diagnostic::new("labels", place.clone(), message);
+        context.report(diagnostic.hint("remove `classes`, or `kind`"));
+    }
+    for (at, class) in classes.iter().enumerate() {
+        let message = match class {
+            class if class.trim() != class || class.is_empty() => {
+                "a class whose name no cell can hold".to_owned()
+            }
+            class if classes[..at].contains(class) => format!("`{class}` names two classes"),
+            _ => continue,
+        };
+        let hint = "each class has a name of its own, in the order of the numbers that cells hold";
+        context.report(Diagnostic::new("labels", place.join(at), message).hint(hint));
     }
 }
 

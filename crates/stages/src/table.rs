@@ -182,7 +182,8 @@ pub const KINDS: &[Declaration] = &[
     Declaration {
         kind: "preprocess",
         // 2: rows that parts share are in `leaks.json`. 3: each fold validates on rows of its own.
-        version: 3,
+        // 4: lists are values with blanks between.
+        version: 4,
         summary: "encodes columns by chains of steps fitted on the training rows",
         draws: false,
         numeric: Numeric::Never,

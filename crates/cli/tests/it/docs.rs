@@ -100,6 +100,7 @@ fn recipes_in_the_documents_compile() {
     fs::copy(root().join("tests/recipes/data/names.conll"), session.path("names.conll")).unwrap();
     session.write("vectors.txt", "film 0.5 1\nhotel -1 0.25\n");
     session.write("cards.csv", "photo,caption,weight,place,what\ncat/cat.0.jpg,A cat,4,home,cat\n");
+    session.write("train.jsonl", "{\"tokens\": [\"EU\", \"rejects\"], \"ner_tags\": [1, 0]}\n");
     let mut found = 0;
     for (name, text) in documents() {
         for block in text.split("```toml\n").skip(1) {

@@ -2,7 +2,9 @@
 //! `transformers` and seqeval (`tagging.py` made folder and numbers).
 
 use std::fs;
+use std::io::{BufRead, BufReader};
 use std::path::Path;
+use std::process::Stdio;
 
 use serde_json::Value;
 
@@ -174,6 +176,120 @@ fn a_small_network_finds_entities_and_ends_in_the_same_bytes_again() {
     assert_eq!(objects.len(), lines.iter().skip(1).filter(|line| line.len() == 5).count());
     let events = answer.stderr.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
     assert!(events.count() > 0);
+}
+
+/// The sentences as JSON lines with a weight a row, in a recipe that looks for its learning rate.
+fn weighted(session: &Session) {
+    let mut rows = String::new();
+    for (nth, sentence) in sentences().split("\n\n").filter(|sentence| !sentence.is_empty()).enumerate() {
+        let pairs = sentence.lines().filter_map(|line| line.split_once(' '));
+        let (words, tags): (Vec<&str>, Vec<&str>) = pairs.unzip();
+        rows += &serde_json::json!({ "text": words, "tags": tags, "weight": 1 + nth % 3 }).to_string();
+        rows += "\n";
+    }
+    session.write("names.jsonl", &rows);
+    let recipe = RECIPE.replace("names.conll", "names.jsonl");
+    let recipe = recipe.replace("data = \"names\"\n", "data = \"names\"\nweights = \"weight\"\n");
+    session.write("recipe.toml", &recipe.replace("lr = 2e-2", "lr = \"find\""));
+}
+
+#[test]
+fn a_tagger_with_weights_and_a_rate_that_is_looked_for_goes_on_in_the_same_bytes() {
+    const RUN: &str = "run recipe.toml --only tagger --set stages.tagger.epochs=8";
+    let broken = Session::new();
+    weighted(&broken);
+    let mut run = broken
+        .command(&format!("{RUN} --json"))
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let lines = BufReader::new(run.stdout.take().unwrap()).lines();
+    for line in lines.map_while(Result::ok) {
+        let event: Value = serde_json::from_str(&line).unwrap();
+        if event["progress"]["epoch"].as_u64().is_some_and(|epoch| epoch >= 3) {
+            run.kill().unwrap();
+            break;
+        }
+    }
+    assert_eq!(run.wait().unwrap().code(), None);
+    let plan = broken.call("plan recipe.toml --only tagger --set stages.tagger.epochs=8");
+    assert!(plan.stdout.contains("goes on from its checkpoint"), "{}", plan.stdout);
+    let whole = Session::new();
+    weighted(&whole);
+    let weights = [&broken, &whole].map(|session| {
+        let run = session.call(RUN);
+        assert_eq!(run.code, Some(0), "{}", run.stderr);
+        let shown = session.call("get recipe.toml tagger made --set stages.tagger.epochs=8");
+        assert_eq!(shown.code, Some(0), "{}", shown.stderr);
+        let found = fs::read_to_string(session.path("made/history/find.json")).unwrap();
+        let found: Value = serde_json::from_str(&found).unwrap();
+        assert!(found["lr"].as_f64().unwrap() > 1e-4, "{found}");
+        fs::read(session.path("made/network/weights.safetensors")).unwrap()
+    });
+    assert!(weights[0] == weights[1], "going on gave other weights");
+}
+
+#[test]
+fn a_text_that_weighs_two_is_two_texts() {
+    const WEIGHTED: &str = r#"
+[data.rows]
+path = "rows.jsonl"
+split = { column = "part" }
+
+[stages.tokens]
+kind = "preprocess"
+data = "rows"
+label = { column = "tags", kind = "tags", of = "text", classes = ["B-LOC", "B-PER", "I-LOC", "I-PER", "O"] }
+columns.text = [{ tokenizer = { path = "tagging/vocab.txt" } }]
+weights = "weight"
+
+[stages.tagger]
+kind = "train"
+data = "tokens"
+epochs = 3
+batch = { size = 64 }
+optimizer = { kind = "sgd", lr = 0.5 }
+network.layers = [
+  { name = "embed", kind = "embedding", units = 8 },
+  { name = "lstm", kind = "lstm", units = 8, bidirectional = true },
+  { name = "output", kind = "dense" },
+]
+
+[stages.result]
+kind = "evaluate"
+model = "tagger"
+data = "tokens"
+part = "valid"
+weighted = true
+metrics = ["accuracy", "f1", "loss"]
+"#;
+    let rows = [
+        ("Anna won in New York", "B-PER O O B-LOC I-LOC", "train", 2),
+        ("Omar in Paris .", "B-PER O B-LOC O", "train", 1),
+        ("the U.S.", "O B-LOC", "valid", 3),
+        ("Anna Omar won", "B-PER I-PER O", "valid", 1),
+    ];
+    let measured = [true, false].map(|weigh| {
+        let session = Session::new();
+        session.copy("tagging", &Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/tagging"));
+        let mut lines = String::new();
+        for (text, tags, part, weight) in rows {
+            let (weight, times) = if weigh { (weight, 1) } else { (1, weight) };
+            let row = serde_json::json!({ "text": text, "tags": tags, "part": part, "weight": weight });
+            lines += &format!("{row}\n").repeat(times);
+        }
+        session.write("rows.jsonl", &lines);
+        session.write("recipe.toml", WEIGHTED);
+        let run = session.call("run recipe.toml");
+        assert_eq!(run.code, Some(0), "{}", run.stderr);
+        session.metrics("result")
+    });
+    for (metric, value) in &measured[0] {
+        let other = measured[1][metric];
+        assert!((value - other).abs() < 1e-5, "{metric}: {value} is not {other}");
+    }
+    assert_eq!(measured[0].len(), 3);
 }
 
 const BERT: &str = r#"
