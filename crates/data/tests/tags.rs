@@ -232,7 +232,7 @@ fn tags_and_words_that_do_not_fit_are_told() {
     assert_eq!(
         work.words(&error),
         "t.jsonl:2:1: the label `B-LOC` in column `tags` is none of the classes B-PER, O = classes come from the \
-         training rows"
+         training rows, or are declared: classes = [...]"
     );
 }
 
