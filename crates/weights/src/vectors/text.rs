@@ -48,9 +48,11 @@ pub(super) fn read(input: &mut Input, header: Option<&Header>, table: &mut Table
         }
         let (word, numbers) = split(bytes, separators.saturating_sub(wide));
         // Words hold spaces, but none known ends in a number after one: the line has too many.
-        let more =
-            word.rsplit(|byte| is_separator(*byte)).take_while(|piece| number(piece).is_some()).count();
-        let more = if separators > wide { more } else { 0 };
+        let pieces = || word.rsplit(|byte| is_separator(*byte));
+        let more = match separators > wide {
+            true => pieces().take_while(|piece| number(piece).is_some()).count(),
+            false => 0,
+        };
         if separators < wide || more > 0 {
             let separators = separators.min(wide + more);
             let first = if header.is_some() { "the header says" } else { "the first line has" };
