@@ -11,6 +11,7 @@ use store::{Artifact, Digest, Store};
 use crate::comparison;
 use crate::context::{Context, selected_one};
 use crate::failure::{Failure, Result};
+use crate::feature_names::FeatureNames;
 use crate::table::Table;
 
 /// Rows of a table that are printed.
@@ -23,22 +24,27 @@ pub(crate) struct Found {
     pub(crate) outputs: BTreeMap<String, Digest>,
     /// Said when this is not what the recipe as it is now would make.
     pub(crate) note: Option<String>,
+    /// What the features of a head are called; not known of an older result, which may be of others.
+    pub(crate) features: FeatureNames,
 }
 
 /// The artifacts of a recipe's stage: of the recipe as it is, else the last ones.
 pub(crate) fn find(context: &Context, store: &Store, recipe: &Path, stage: &str) -> Result<Found> {
-    let plan = context.compile(recipe)?.plan;
-    let stage = selected_one(&plan, stage)?;
+    let compiled = context.compile(recipe)?;
+    let plan = &compiled.plan;
+    let stage = selected_one(plan, stage)?;
     let plan = plan.restrict(&plan.upstream(std::slice::from_ref(&stage)));
     let explanations = context.explain(&plan, store)?;
     let hit = explanations.into_iter().find(|found| found.stage == stage && found.verdict == Verdict::Hit);
     if let Some(hit) = hit {
-        return Ok(Found { stage, outputs: hit.outputs, note: None });
+        let features = FeatureNames::of(&compiled, &stage);
+        return Ok(Found { stage, outputs: hit.outputs, note: None, features });
     }
     match store.history_for(&stage, &plan.name) {
         Some(record) => {
             let note = "this is its last result: the recipe or its data have changed since";
-            Ok(Found { stage, outputs: record.outputs, note: Some(note.to_owned()) })
+            let (note, features) = (Some(note.to_owned()), FeatureNames::default());
+            Ok(Found { stage, outputs: record.outputs, note, features })
         }
         None => Err(Failure::new(Blame::Environment, format!("stage `{stage}` has no result yet"))
             .hint(format!("pipeline run {} --only {stage}", recipe.display()))),

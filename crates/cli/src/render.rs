@@ -191,12 +191,11 @@ impl miette::Diagnostic for Mistake {
 pub(crate) fn findings_json(report: &Report) -> Vec<serde_json::Value> {
     let place = |span: &recipe::Span| {
         let file = &report.files[span.file];
-        let before = &file.text[..span.start];
-        let line_start = before.rfind('\n').map_or(0, |end| end + 1);
+        let (line, column) = file.position(span.start);
         json!({
             "file": file.path,
-            "line": before.matches('\n').count() + 1,
-            "column": before[line_start..].chars().count() + 1,
+            "line": line,
+            "column": column,
             "start": span.start,
             "end": span.end,
         })

@@ -41,11 +41,6 @@ pub(crate) fn show(context: &Context, recipe: &Path, stage: &str, port: Option<&
         return Err(Failure::usage(format!("stage `{stage}` has no output `{port}`"))
             .hint(format!("its outputs are: {}", ports.join(", "))));
     }
-    // An older result may be of other features.
-    let features = match &found.note {
-        None => FeatureNames::of(&context.compile(recipe)?, stage),
-        Some(_) => FeatureNames::default(),
-    };
     let mut shown = vec![];
     let mut text = String::new();
     for (name, digest) in found.outputs.iter().filter(|(name, _)| port.is_none_or(|port| port == *name)) {
@@ -55,7 +50,7 @@ pub(crate) fn show(context: &Context, recipe: &Path, stage: &str, port: Option<&
         } else {
             let title = style(format!("{stage}.{name}")).bold();
             let _ = writeln!(text, "{title}  {}  {}\n", manifest.kind, digest.short());
-            text += &content(&manifest, &files, &features)?;
+            text += &content(&manifest, &files, &found.features)?;
             let _ = writeln!(text, "{}", file_table(&manifest));
         }
     }

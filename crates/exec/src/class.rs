@@ -9,6 +9,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+use plan::Plan;
 use serde::{Deserialize, Serialize};
 use store::Store;
 
@@ -36,14 +37,18 @@ struct Known {
     class: String,
 }
 
-/// The numerics class of a worker on a device. Where the worker cannot be asked, it is the class that the store heard of
+/// The numerics class of a worker on a device, if a stage of the plan needs it. Where the worker cannot be asked, it is the class that the store heard of
 /// last for such a device: results are still found, and a stage that must run fails with the worker's own error.
-pub(crate) fn numerics_class(store: &Store, workers: &Workers) -> Result<String> {
-    asked(store, workers).or_else(|error| {
+pub(crate) fn numerics_class(plan: &Plan, store: &Store, workers: &Workers) -> Result<Option<String>> {
+    if !plan.stages().any(|stage| stage.numeric) {
+        return Ok(None);
+    }
+    let class = asked(store, workers).or_else(|error| {
         let class = last_known(store, &workers.device).ok_or(error)?;
         tracing::warn!(class, "the worker does not tell its numerics class; the store's last one is used");
         Ok(class)
-    })
+    });
+    class.map(Some)
 }
 
 fn asked(store: &Store, workers: &Workers) -> Result<String> {

@@ -84,9 +84,7 @@ pub fn run(
     events: &mut dyn FnMut(&Event),
 ) -> Result<Summary> {
     let begun = Instant::now();
-    let numeric = plan.stages().any(|stage| stage.numeric);
-    let class = numeric.then(|| numerics_class(store, &options.workers)).transpose();
-    let (class, no_class) = match class {
+    let (class, no_class) = match numerics_class(plan, store, &options.workers) {
         Ok(class) => (class, None),
         Err(error) => (None, Some(unstarted(&error, &options.workers))),
     };
@@ -219,6 +217,7 @@ impl Engine<'_> {
                     moved |= self.resolve(stage);
                 }
             }
+            moved |= self.end_unmet();
             for stage in 0..self.stages.len() {
                 if matches!(self.states[stage], State::Ready { .. }) {
                     moved |= self.try_start(stage);

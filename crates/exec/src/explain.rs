@@ -65,9 +65,7 @@ pub enum Verdict {
 /// # Errors
 /// When the store or a source cannot be read, or the worker does not tell its numerics class.
 pub fn explain(plan: &Plan, store: &Store, workers: &Workers) -> Result<Vec<Explanation>> {
-    let numeric = plan.stages().any(|stage| stage.numeric);
-    let class = if numeric { Some(numerics_class(store, workers)?) } else { None };
-    let identity = Identity::new(plan, store, class);
+    let identity = Identity::new(plan, store, numerics_class(plan, store, workers)?);
     let mut outputs: BTreeMap<String, Outputs> = BTreeMap::new();
     let mut explanations: Vec<Explanation> = vec![];
     for stage in plan.stages() {

@@ -346,10 +346,7 @@ impl Checker<'_> {
         let files = &self.loaded.files;
         let span = self.loaded.root.locate(place, Anchor::Value, files);
         need.error.location = files.get(span.file).map(|file| {
-            let before = &file.text[..span.start];
-            let start = before.rfind('\n').map_or(0, |end| end + 1);
-            let line = before.matches('\n').count() as u64 + 1;
-            let column = before[start..].chars().count() as u64 + 1;
+            let (line, column) = file.position(span.start);
             Location { file: file.path.clone(), line, column }
         });
         need

@@ -11,6 +11,7 @@ use plan::{ArtifactKind, Input, Origin, Source, Stage, Variant};
 use stages::{DecodePictures, Fact, Params, Preprocess};
 
 use crate::compile::{Facts, planned};
+use crate::hoist::free_name;
 
 /// Puts a stage that decodes pictures before those that read the same.
 pub(crate) fn share(
@@ -22,9 +23,8 @@ pub(crate) fn share(
     for (Pictures { source, rename, columns }, users) in groups(stages, params, sources) {
         let [first, _, ..] = &users[..] else { continue };
         let of = Variant::parse(first).of;
-        let name =
-            free(&format!("{of}.decoded"), |name| params.contains_key(name) || facts.contains_key(name));
-        let data = free(&format!("{of}.pictures"), |name| sources.contains_key(name));
+        let name = free_name(of, "decoded", |name| params.contains_key(name) || facts.contains_key(name));
+        let data = free_name(of, "pictures", |name| sources.contains_key(name));
         let decode = DecodePictures { data: data.clone(), rename, columns };
         facts.insert(name.clone(), vec![("pictures", Fact::Plain(ArtifactKind::Pictures))]);
         let decode = Params::DecodePictures(decode);
@@ -82,14 +82,4 @@ fn pictures(stage: &Preprocess, sources: &BTreeMap<String, Source>) -> Option<Pi
     source.seed = None;
     source.reading.as_object_mut()?.remove("split");
     Some(Pictures { source, rename: stage.rename.clone(), columns })
-}
-
-/// The name, with its end said again while it is taken.
-fn free(name: &str, is_taken: impl Fn(&str) -> bool) -> String {
-    let end = name.rsplit('.').next().unwrap_or(name);
-    let mut free = name.to_owned();
-    while is_taken(&free) {
-        free = format!("{free}.{end}");
-    }
-    free
 }

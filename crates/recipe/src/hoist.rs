@@ -198,13 +198,18 @@ impl Pass<'_> {
 
     /// A name with `end` that no stage of the recipe has: `head.frozen`, of a variant `head.frozen@lr=0.1`.
     fn free_name(&self, stage: &str, end: &str) -> String {
-        let (of, values) = stage.split_at(Variant::parse(stage).of.len());
-        let mut of = format!("{of}.{end}");
-        while self.params.contains_key(&format!("{of}{values}")) {
-            of = format!("{of}.{end}");
-        }
-        format!("{of}{values}")
+        free_name(stage, end, |name| self.params.contains_key(name))
     }
+}
+
+/// The name of `stage` with `end` before the values of its axes, `end` once more while it is taken.
+pub(crate) fn free_name(stage: &str, end: &str, is_taken: impl Fn(&str) -> bool) -> String {
+    let (of, values) = stage.split_at(Variant::parse(stage).of.len());
+    let mut of = format!("{of}.{end}");
+    while is_taken(&format!("{of}{values}")) {
+        of = format!("{of}.{end}");
+    }
+    format!("{of}{values}")
 }
 
 impl Made {

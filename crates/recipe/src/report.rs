@@ -17,6 +17,15 @@ pub struct File {
     pub is_built_in: bool,
 }
 
+impl File {
+    /// Line and column of a byte, from 1, the column in characters.
+    pub fn position(&self, at: usize) -> (u64, u64) {
+        let before = &self.text[..at];
+        let start = before.rfind('\n').map_or(0, |end| end + 1);
+        (before.matches('\n').count() as u64 + 1, before[start..].chars().count() as u64 + 1)
+    }
+}
+
 /// Bytes of a file.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Span {

@@ -30,7 +30,7 @@ pub(crate) fn run(params: &Predict, task: &Task, networks: &dyn Networks) -> Res
     if let [Said { scores: Scores::Tags { .. }, .. }] = &scored.outputs[..] {
         let (header, lines) = tagged::found(&scored, &scored.outputs[0])?;
         outputs.summary("rows", scored.rows.len() as f64);
-        let what = if header[1] == "entity" { "entities" } else { "words" };
+        let [_, what] = TagSet::new(&scored.outputs[0].classes).counted();
         outputs.summary(what, lines.len() as f64);
         write_csv(&folder, PREDICTIONS, &header, lines)?;
         return Ok(outputs.done());
@@ -76,8 +76,8 @@ fn likeliest(said: &Said, top: usize) -> Result<(Vec<String>, Vec<Vec<String>>),
         };
         let mut order: Vec<usize> = (0..classes).collect();
         order.sort_by(|&left, &right| of(right).total_cmp(&of(left)).then(left.cmp(&right)));
-        let named = |class: usize| said.classes.get(class).cloned().unwrap_or_else(|| class.to_string());
-        order.into_iter().take(top).flat_map(|class| [named(class), of(class).to_string()]).collect()
+        let named = |class: usize| [said.class(class as u32), of(class).to_string()];
+        order.into_iter().take(top).flat_map(named).collect()
     });
     Ok((header, rows.collect()))
 }
@@ -124,7 +124,7 @@ pub(crate) fn columns(said: &Said) -> (Vec<String>, Vec<Vec<String>>) {
             let (shown, width) = (header.len() - 1, if read.classes() == 2 { 1 } else { *width });
             let rows = read.probabilities().chunks_exact(width).zip(read.chosen()).map(|(scores, class)| {
                 let mut line: Vec<String> = scores.iter().take(shown).map(f64::to_string).collect();
-                line.push(names.get(class as usize).cloned().unwrap_or_else(|| class.to_string()));
+                line.push(said.class(class));
                 line
             });
             (header, rows.collect())

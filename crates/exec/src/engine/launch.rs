@@ -18,9 +18,6 @@ impl Engine<'_> {
     pub(super) fn try_start(&mut self, number: usize) -> bool {
         let State::Ready { key, waited } = &self.states[number] else { return false };
         let (key, waited) = (key.clone(), *waited);
-        if self.end_unmet() {
-            return true;
-        }
         let busy = self.running();
         if busy >= self.options.jobs.max(1) || self.options.stop.load(Ordering::Relaxed) {
             return false;
